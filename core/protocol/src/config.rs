@@ -1,0 +1,46 @@
+//! Which server to talk to, and what to say about ourselves.
+
+/// The server and how to recognise it. The default is WhatsApp's own.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ServerConfig {
+    /// `wss://..`, or `ws://..` without TLS (tests).
+    pub url: String,
+    /// Public key that signs the server's intermediate certificate: 32 bytes, raw X25519.
+    pub root_key: [u8; 32],
+    /// How far our clock may be off when certificate validity is checked, in seconds.
+    pub clock_tolerance: i64,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            url: "wss://web.whatsapp.com/ws/chat".into(),
+            root_key: WHATSAPP_ROOT_KEY,
+            clock_tolerance: 24 * 3600,
+        }
+    }
+}
+
+/// WhatsApp's root key, public since the first multi-device clients.
+pub const WHATSAPP_ROOT_KEY: [u8; 32] = [
+    0x14, 0x23, 0x75, 0x57, 0x4d, 0x0a, 0x58, 0x71, 0x66, 0xaa, 0xe7, 0x1e, 0xbe, 0x51, 0x64, 0x37,
+    0xc4, 0xa2, 0x8b, 0x73, 0xe3, 0x69, 0x5c, 0x6c, 0xe1, 0xf7, 0xf9, 0x54, 0x5d, 0xa8, 0xee, 0x6b,
+];
+
+/// How this device presents itself to the server and on the phone.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct DeviceConfig {
+    /// Shown in the phone's list of linked devices.
+    pub name: String,
+    /// The web build we claim to be: primary, secondary, tertiary. Old builds are refused with 405.
+    pub version: [u32; 3],
+}
+
+impl Default for DeviceConfig {
+    fn default() -> Self {
+        Self {
+            name: "sendpath".into(),
+            version: [2, 3000, 1_045_649_367],
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! What hosts are told.
+
+use crate::jid::Jid;
+use crate::peer::PeerKey;
+use crate::time::UnixSeconds;
+use crate::verdict::MessageId;
+
+/// Something that happened. Hosts must tolerate kinds they do not know.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// Logged in; sending works.
+    Connected,
+    /// The connection ended.
+    Disconnected {
+        /// Why.
+        reason: DisconnectReason,
+    },
+    /// A contact's device was registered anew; its sessions were reset.
+    IdentityChanged {
+        /// The contact.
+        peer: PeerKey,
+    },
+    /// The link to the account is gone: credentials were deleted.
+    LoggedOut {
+        /// Why.
+        reason: DisconnectReason,
+    },
+    /// The refusal of these messages may be over: a new token of the contact arrived.
+    MayRetry {
+        /// The contact.
+        peer: PeerKey,
+        /// The refused messages.
+        ids: Vec<MessageId>,
+    },
+    /// A message arrived and is durable.
+    Message(Box<IncomingMessage>),
+    /// Pairing ended without a link.
+    PairFailed {
+        /// Why.
+        reason: PairFailure,
+    },
+    /// Show this as a QR code; it replaces the one before.
+    PairQr {
+        /// The text to encode.
+        text: String,
+        /// For how many seconds it is shown before the next one replaces it.
+        seconds: u32,
+    },
+    /// The phone accepted the link; the connection restarts now.
+    Paired {
+        /// Our device JID by phone number.
+        jid: Jid,
+        /// Our device JID by LID, if the server told it.
+        lid: Option<Jid>,
+    },
+    /// Another device got or read our message.
+    Receipt {
+        /// The messages.
+        ids: Vec<MessageId>,
+        /// Who.
+        from: Jid,
+        /// What.
+        kind: ReceiptKind,
+        /// The server's time stamp.
+        t: Option<UnixSeconds>,
+    },
+    /// The account's reachout timelock changed.
+    TimelockChanged {
+        /// Active from now on.
+        active: bool,
+        /// When it ends, if known.
+        until: Option<UnixSeconds>,
+        /// The server's word for the kind, such as `RESTRICT_ALL_COMPANIONS`.
+        kind: Option<String>,
+    },
+    /// A contact's token was stored.
+    TokenStored {
+        /// The contact.
+        peer: PeerKey,
+        /// The token's own time stamp.
+        t: UnixSeconds,
+        /// False when the same bytes were already there.
+        fresh: bool,
+    },
+}
+
+/// A decrypted message.
+#[derive(Clone, Eq, PartialEq)]
+pub struct IncomingMessage {
+    /// Id given by the sender.
+    pub id: MessageId,
+    /// The chat.
+    pub chat: Jid,
+    /// The sending device.
+    pub sender: Jid,
+    /// Sent by another device of this account.
+    pub from_me: bool,
+    /// The server's time stamp.
+    pub t: UnixSeconds,
+    /// The sender's display name.
+    pub push_name: Option<String>,
+    /// The text, when it is a text message.
+    pub text: Option<String>,
+    /// The `Message` protobuf as it was sent.
+    pub payload: Vec<u8>,
+}
+
+impl core::fmt::Debug for IncomingMessage {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(
+            f,
+            "IncomingMessage({:?}, {} bytes)",
+            self.id,
+            self.payload.len()
+        )
+    }
+}
+
+/// What a receipt says.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum ReceiptKind {
+    /// The device has the message.
+    Delivered,
+    /// Voice note or view-once was played.
+    Played,
+    /// The person has read it.
+    Read,
+    /// A kind we do not tell apart.
+    Other,
+}
+
+/// Why a connection ended.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum DisconnectReason {
+    /// The account or device is banned or locked.
+    Banned {
+        /// The failure's reason number.
+        code: u16,
+        /// When a temporary ban ends.
+        until: Option<UnixSeconds>,
+    },
+    /// The server's certificate chain or the handshake failed.
+    Handshake(String),
+    /// The server sent nothing for too long.
+    KeepAliveTimeout,
+    /// The transport ended or could not be opened.
+    Network(String),
+    /// This build of the web client is too old for the server.
+    OutdatedClient,
+    /// The same credentials connected elsewhere.
+    Replaced,
+    /// The server asked for a restart.
+    Restart,
+    /// Any other failure or stream error, by number if it had one.
+    Server {
+        /// The number.
+        code: Option<u16>,
+    },
+    /// The host closed it.
+    Stopped,
+    /// The phone or the account's owner removed this device.
+    Unlinked {
+        /// The failure or stream error number, if there was one.
+        code: Option<u16>,
+    },
+}
+
+/// Why pairing failed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum PairFailure {
+    /// The phone's proof did not match the QR code shown.
+    HmacMismatch,
+    /// The server's data did not decode.
+    Malformed,
+    /// Nobody scanned any of the codes.
+    QrTimeout,
+    /// The account's signature over our identity is wrong.
+    SignatureMismatch,
+}

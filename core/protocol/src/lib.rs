@@ -1,0 +1,18 @@
+//! The send path of WhatsApp Web without input or output.
+//!
+//! This crate has no socket, file, thread, lock, clock or OS randomness. A driver feeds it inputs and
+//! the instant at which they happened; each input becomes one [`txn::Step`], whose effects exist only
+//! after its changes are durable. Read on in `txn`, then `tctoken`, then `session`.
+#![forbid(unsafe_code)]
+
+pub mod config;
+pub mod effect;
+pub mod error;
+pub mod event;
+pub mod jid;
+pub mod peer;
+pub mod secret;
+pub mod time;
+pub mod txn;
+pub mod verdict;
+pub mod wap;

@@ -1,0 +1,178 @@
+//! Keys and typed records: `scope / namespace / id -> version byte + protobuf`.
+
+use core::fmt;
+use std::sync::Arc;
+
+use crate::error::StoreError;
+use crate::peer::AccountKey;
+
+/// Who owns a row.
+///
+/// Rows of the companion device (keys, sessions, outbox) belong to the slot, the name a host gave
+/// the account. Rows of the account itself (tokens, salt, limits) belong to the account and so
+/// survive a re-link.
+#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Scope(Arc<str>);
+
+impl Scope {
+    /// The scope of a device slot.
+    pub fn slot(name: &str) -> Self {
+        Self(format!("slot:{name}").into())
+    }
+
+    /// The scope of an account, whatever device it is linked through.
+    pub fn account(account: &AccountKey) -> Self {
+        Self(format!("acct:{}", account.0.storage()).into())
+    }
+
+    /// Reads [`Scope::as_str`] back; any text is a scope.
+    pub fn from_text(text: &str) -> Self {
+        Self(text.into())
+    }
+
+    /// The text in the store.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.starts_with("acct:") {
+            "Scope(acct:…)"
+        } else {
+            "Scope(slot:…)"
+        })
+    }
+}
+
+/// A kind of record. The number is in the store and never changes.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+#[repr(u8)]
+pub enum Namespace {
+    /// The device's keys, registration and link state: one row a slot.
+    Device = 1,
+    /// Identity keys of peers, by device address.
+    Identity = 2,
+    /// Signal sessions, by device address.
+    Session = 3,
+    /// Our one-time prekeys, by id.
+    PreKey = 4,
+    /// Our signed prekeys, by id.
+    SignedPreKey = 5,
+    /// Sender keys of groups.
+    SenderKey = 6,
+    /// Device lists, by peer.
+    Devices = 7,
+    /// LID of a phone number.
+    LidOfPn = 8,
+    /// Phone number of a LID.
+    PnOfLid = 9,
+    /// Trusted-contact tokens, by peer.
+    Token = 10,
+    /// The NCT salt.
+    Salt = 11,
+    /// AB props.
+    Props = 12,
+    /// Timelock and capping.
+    Limits = 13,
+    /// Messages without an answer.
+    Outbox = 14,
+    /// Plaintext of sent messages for retry receipts, bounded in number and age.
+    Recent = 15,
+    /// Stanzas already handled, for duplicates.
+    Seen = 16,
+    /// The cached certificate chain.
+    Certs = 17,
+    /// Counters such as the next prekey id.
+    Counters = 18,
+    /// For the conformance suite and hosts' experiments.
+    Scratch = 250,
+}
+
+impl Namespace {
+    /// The number in the store.
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+}
+
+/// The full key of a row.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Key {
+    /// Owner.
+    pub scope: Scope,
+    /// Kind.
+    pub ns: Namespace,
+    /// Id within the kind: short ASCII, ordered bytewise.
+    pub id: Box<[u8]>,
+}
+
+impl Key {
+    /// A key.
+    pub fn new(scope: &Scope, ns: Namespace, id: impl AsRef<[u8]>) -> Self {
+        Self {
+            scope: scope.clone(),
+            ns,
+            id: id.as_ref().into(),
+        }
+    }
+}
+
+/// A record that lies in the store as a version byte and a body.
+pub trait Record: Sized {
+    /// Where it lies.
+    const NAMESPACE: Namespace;
+    /// The version that [`Record::encode`] writes.
+    const VERSION: u8;
+
+    /// The body, without the version byte.
+    fn encode(&self) -> Vec<u8>;
+
+    /// Reads a body of `version` (at most [`Record::VERSION`]); `None` when it is damaged.
+    fn decode(version: u8, body: &[u8]) -> Option<Self>;
+
+    /// Version byte and body.
+    fn to_row(&self) -> Vec<u8> {
+        let mut row = vec![Self::VERSION];
+        row.extend(self.encode());
+        row
+    }
+
+    /// Reads a row.
+    ///
+    /// # Errors
+    /// [`StoreError::Version`] for a newer record, [`StoreError::Corrupt`] for a damaged one.
+    fn from_row(row: &[u8]) -> Result<Self, StoreError> {
+        let damaged =
+            || StoreError::Corrupt(format!("a {:?} record does not decode", Self::NAMESPACE));
+        let (&version, body) = row.split_first().ok_or_else(damaged)?;
+        if version == 0 || version > Self::VERSION {
+            return Err(StoreError::Version {
+                namespace: Self::NAMESPACE,
+                found: version,
+            });
+        }
+        Self::decode(version, body).ok_or_else(damaged)
+    }
+}
+
+/// Implements [`Record`] for a prost message: the body is the message itself.
+#[macro_export]
+macro_rules! prost_record {
+    ($type:ty, $namespace:ident, version $version:literal) => {
+        impl $crate::txn::Record for $type {
+            const NAMESPACE: $crate::txn::Namespace = $crate::txn::Namespace::$namespace;
+            const VERSION: u8 = $version;
+
+            fn encode(&self) -> Vec<u8> {
+                prost::Message::encode_to_vec(self)
+            }
+
+            fn decode(_version: u8, body: &[u8]) -> Option<Self> {
+                prost::Message::decode(body).ok()
+            }
+        }
+    };
+}

@@ -1,0 +1,412 @@
+//! How a send ended, for hosts: what happened, why, until when, and what to do next.
+
+use core::fmt;
+
+use crate::time::{Millis, UnixSeconds};
+
+/// A message id, unique for the sender: 1 to 128 visible ASCII characters.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct MessageId(Box<str>);
+
+impl MessageId {
+    /// `None` unless the text is 1 to 128 visible ASCII characters.
+    pub fn parse(text: &str) -> Option<Self> {
+        let good = (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+        good.then(|| Self(text.into()))
+    }
+
+    /// The id on the wire.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The end of a send.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The server took the message.
+    Accepted {
+        /// The id the message was sent with.
+        id: MessageId,
+        /// The server's time stamp, when it gave one.
+        server_time: Option<UnixSeconds>,
+        /// What the stanza carried to open the chat.
+        attached: Attached,
+    },
+    /// The message was refused, here or by the server; it will not be sent again by itself.
+    Refused(Refusal),
+    /// Nobody knows yet: the answer was lost.
+    Unknown(Lost),
+}
+
+/// A refused send.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Refusal {
+    /// Id of the message; `None` when it was refused before it had one.
+    pub id: Option<MessageId>,
+    /// Why.
+    pub cause: Cause,
+    /// The server's nack code; `None` when nothing was sent.
+    pub code: Option<u16>,
+    /// What the stanza carried, or would have carried, to open the chat.
+    pub attached: Attached,
+    /// When the cause ends, if anybody knows.
+    pub until: Option<UnixSeconds>,
+}
+
+impl Refusal {
+    /// What the host should do.
+    pub fn next(&self) -> Next {
+        self.cause.next(self.until)
+    }
+
+    /// Whether sending the same message later can succeed at all.
+    pub fn may_retry(&self) -> bool {
+        !matches!(self.next(), Next::DoNotRetry | Next::FixInput)
+    }
+}
+
+/// What a host should do after a refusal.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Next {
+    /// Wait until the contact has written; its token comes with that.
+    AskContactToWrite,
+    /// Sending it again cannot help.
+    DoNotRetry,
+    /// The request itself is wrong; correct it.
+    FixInput,
+    /// Try once more after that time.
+    RetryAfter(Millis),
+    /// Nothing of this kind will pass before that time.
+    WaitUntil(UnixSeconds),
+}
+
+impl Next {
+    /// A stable word for hosts and logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AskContactToWrite => "ask_contact_to_write",
+            Self::DoNotRetry => "do_not_retry",
+            Self::FixInput => "fix_input",
+            Self::RetryAfter(_) => "retry_after",
+            Self::WaitUntil(_) => "wait_until",
+        }
+    }
+}
+
+/// Why a send was refused. Numbers are stable and never reused; hosts see them as error codes.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+#[repr(u16)]
+pub enum Cause {
+    /// 463 while the account is reachout-timelocked and no valid token was attached; also refused
+    /// here, before anything is sent, while the lock is known to be active.
+    AccountTimelocked = 401,
+    /// 463 under an active lock although a valid token was attached.
+    TimelockedTokenRefused = 402,
+    /// 463, no lock, nothing attached, a contact we never heard from.
+    ColdRefused = 403,
+    /// 463, no lock, only a cstoken attached.
+    ColdRefusedWithCstoken = 404,
+    /// 463, no lock, nothing attached, but the contact wrote recently or history is still loading.
+    TokenMissingWarm = 405,
+    /// 463, no lock, although a valid token was attached.
+    TokenRefused = 406,
+    /// A newer token arrived while the stanza was on its way.
+    TokenArrivedLate = 407,
+    /// 463, no lock, nothing attached although an unusable or misfiled token row exists.
+    LocalTokenLost = 408,
+    /// 463 and the state of the account could not be read.
+    Undetermined463 = 409,
+    /// The quota of new chats is used up.
+    NewChatCapped = 410,
+    /// 479: the server rejects the shape of the stanza.
+    StanzaInvalid = 411,
+    /// 400: wrong address form for this account.
+    Addressing = 412,
+    /// 401, 403, 405, 406: the server does not allow this message.
+    NotAllowed = 413,
+    /// 404: the recipient does not exist.
+    RecipientNotFound = 414,
+    /// 408, 429, 500, 503 after the bounded retries.
+    ServerBusy = 415,
+    /// Any other nack code.
+    ServerRefused = 416,
+    /// The number is not on WhatsApp.
+    NotOnWhatsapp = 417,
+    /// No LID is known for the number and the server gave none.
+    NoLid = 418,
+    /// The recipient has no device that can receive.
+    NoRecipientDevice = 419,
+    /// The account is not paired.
+    NotPaired = 420,
+    /// The account was logged out or banned.
+    LoggedOut = 421,
+    /// A message with this id was already sent.
+    DuplicateId = 422,
+    /// The outbox is full; wait for answers first.
+    OutboxFull = 423,
+    /// The content or the address cannot be sent.
+    BadRequest = 424,
+    /// The deadline passed before anything was sent.
+    DeadlineBeforeSend = 425,
+    /// The library was closed, or the send cancelled, before anything was sent.
+    Cancelled = 426,
+}
+
+impl Cause {
+    /// Every cause, for tables and tests.
+    pub const ALL: [Self; 26] = [
+        Self::AccountTimelocked,
+        Self::TimelockedTokenRefused,
+        Self::ColdRefused,
+        Self::ColdRefusedWithCstoken,
+        Self::TokenMissingWarm,
+        Self::TokenRefused,
+        Self::TokenArrivedLate,
+        Self::LocalTokenLost,
+        Self::Undetermined463,
+        Self::NewChatCapped,
+        Self::StanzaInvalid,
+        Self::Addressing,
+        Self::NotAllowed,
+        Self::RecipientNotFound,
+        Self::ServerBusy,
+        Self::ServerRefused,
+        Self::NotOnWhatsapp,
+        Self::NoLid,
+        Self::NoRecipientDevice,
+        Self::NotPaired,
+        Self::LoggedOut,
+        Self::DuplicateId,
+        Self::OutboxFull,
+        Self::BadRequest,
+        Self::DeadlineBeforeSend,
+        Self::Cancelled,
+    ];
+
+    /// The stable number.
+    pub const fn code(self) -> u16 {
+        self as u16
+    }
+
+    /// The stable name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AccountTimelocked => "ACCOUNT_TIMELOCKED",
+            Self::TimelockedTokenRefused => "TIMELOCKED_TOKEN_REFUSED",
+            Self::ColdRefused => "COLD_REFUSED",
+            Self::ColdRefusedWithCstoken => "COLD_REFUSED_WITH_CSTOKEN",
+            Self::TokenMissingWarm => "TOKEN_MISSING_WARM",
+            Self::TokenRefused => "TOKEN_REFUSED",
+            Self::TokenArrivedLate => "TOKEN_ARRIVED_LATE",
+            Self::LocalTokenLost => "LOCAL_TOKEN_LOST",
+            Self::Undetermined463 => "UNDETERMINED_463",
+            Self::NewChatCapped => "NEW_CHAT_CAPPED",
+            Self::StanzaInvalid => "STANZA_INVALID",
+            Self::Addressing => "ADDRESSING",
+            Self::NotAllowed => "NOT_ALLOWED",
+            Self::RecipientNotFound => "RECIPIENT_NOT_FOUND",
+            Self::ServerBusy => "SERVER_BUSY",
+            Self::ServerRefused => "SERVER_REFUSED",
+            Self::NotOnWhatsapp => "NOT_ON_WHATSAPP",
+            Self::NoLid => "NO_LID",
+            Self::NoRecipientDevice => "NO_RECIPIENT_DEVICE",
+            Self::NotPaired => "NOT_PAIRED",
+            Self::LoggedOut => "LOGGED_OUT",
+            Self::DuplicateId => "DUPLICATE_ID",
+            Self::OutboxFull => "OUTBOX_FULL",
+            Self::BadRequest => "BAD_REQUEST",
+            Self::DeadlineBeforeSend => "DEADLINE_BEFORE_SEND",
+            Self::Cancelled => "CANCELLED",
+        }
+    }
+
+    /// What it means and what to do, in plain English.
+    pub const fn advice(self) -> &'static str {
+        match self {
+            Self::AccountTimelocked => {
+                "WhatsApp does not let this account start new chats for now. Chats whose contact gave us a token still work. Stop sending to new contacts until the lock ends; the phone may still be able to send."
+            }
+            Self::TimelockedTokenRefused => {
+                "The account may not start chats for now, and the stored token of this contact was not accepted. Wait for the end of the lock or for a message from the contact."
+            }
+            Self::ColdRefused => {
+                "WhatsApp does not let this account write to a contact that never wrote to it. Waiting does not help: the contact must write first, or write once from the phone."
+            }
+            Self::ColdRefusedWithCstoken => {
+                "A first message to this contact is refused by WhatsApp although it carried the account's own proof. Waiting does not help: the contact must write first, or write once from the phone."
+            }
+            Self::TokenMissingWarm => {
+                "The contact is known but its token has not reached this device yet. It comes with history sync or with the contact's next message; send again then."
+            }
+            Self::TokenRefused => {
+                "The stored token of this contact was not accepted: the contact may have re-registered or blocked this account. Send again after the contact has written."
+            }
+            Self::TokenArrivedLate => {
+                "The contact's token arrived just after the message had left. Send it once more."
+            }
+            Self::LocalTokenLost => {
+                "A token of this contact is stored but was not usable when the message left. Send it once more."
+            }
+            Self::Undetermined463 => {
+                "WhatsApp refused the message (463) and the state of the account could not be read. Wait a minute; do not send to new contacts until the state is known."
+            }
+            Self::NewChatCapped => {
+                "The account has used up its quota of new chats. Replies in existing chats still work. Wait until the cycle ends."
+            }
+            Self::StanzaInvalid => {
+                "WhatsApp rejected the form of the message (479). This is a defect; please report it with the library's version."
+            }
+            Self::Addressing => "WhatsApp rejected the address form for this account (400).",
+            Self::NotAllowed => "WhatsApp does not allow this message to this recipient.",
+            Self::RecipientNotFound => "The recipient does not exist.",
+            Self::ServerBusy => "WhatsApp could not take the message now. Try again later.",
+            Self::ServerRefused => {
+                "WhatsApp refused the message with a code that has no known meaning."
+            }
+            Self::NotOnWhatsapp => "The number is not on WhatsApp.",
+            Self::NoLid => {
+                "WhatsApp gave no hidden identity (LID) for this number, so no message can be addressed to it."
+            }
+            Self::NoRecipientDevice => {
+                "The recipient has no device that could receive the message."
+            }
+            Self::NotPaired => "The account is not linked yet. Pair it first.",
+            Self::LoggedOut => "The account was unlinked or locked. Pair it again.",
+            Self::DuplicateId => "A message with this id was already handed in.",
+            Self::OutboxFull => {
+                "Too many messages wait for an answer. Wait for their outcomes first."
+            }
+            Self::BadRequest => "The address or the content cannot be sent.",
+            Self::DeadlineBeforeSend => {
+                "The deadline passed before the message could be sent. Nothing was sent."
+            }
+            Self::Cancelled => "The send was cancelled before anything was sent.",
+        }
+    }
+
+    /// The next action; `until` is the end of the cause if known.
+    pub fn next(self, until: Option<UnixSeconds>) -> Next {
+        match (self, until) {
+            (
+                Self::AccountTimelocked
+                | Self::TimelockedTokenRefused
+                | Self::NewChatCapped
+                | Self::Undetermined463,
+                Some(until),
+            ) => Next::WaitUntil(until),
+            (
+                Self::ColdRefused
+                | Self::ColdRefusedWithCstoken
+                | Self::TokenMissingWarm
+                | Self::TokenRefused
+                | Self::TimelockedTokenRefused,
+                _,
+            ) => Next::AskContactToWrite,
+            (Self::TokenArrivedLate | Self::LocalTokenLost, _) => Next::RetryAfter(Millis(0)),
+            (Self::Undetermined463 | Self::ServerBusy | Self::OutboxFull, _) => {
+                Next::RetryAfter(Millis::from_secs(60))
+            }
+            (Self::DeadlineBeforeSend | Self::Cancelled, _) => Next::RetryAfter(Millis(0)),
+            (
+                Self::NotOnWhatsapp
+                | Self::NoLid
+                | Self::NotPaired
+                | Self::LoggedOut
+                | Self::DuplicateId
+                | Self::BadRequest
+                | Self::RecipientNotFound,
+                _,
+            ) => Next::FixInput,
+            _ => Next::DoNotRetry,
+        }
+    }
+}
+
+/// What a stanza carried to open the chat, or why it carried nothing.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Attached {
+    /// A cstoken.
+    Cstoken,
+    /// Nothing, for this reason.
+    Nothing(WhyNot),
+    /// Nothing was decided yet.
+    #[default]
+    Undecided,
+    /// A tctoken received at that time.
+    Tctoken {
+        /// The token's own time stamp.
+        t: UnixSeconds,
+    },
+}
+
+/// Why no tctoken was attached.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum WhyNot {
+    /// The stored token is older than the window the server accepts.
+    Expired {
+        /// The token's time stamp.
+        t: UnixSeconds,
+    },
+    /// The contact never gave us a token.
+    NeverReceived,
+    /// Self, bots, groups and the like never carry one.
+    NotEligible,
+    /// The token store could not be read; the send goes on without.
+    StoreError,
+}
+
+/// A send without an answer.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Lost {
+    /// Id of the message.
+    pub id: MessageId,
+    /// The outbox still holds it and will send the same bytes again after a reconnect.
+    pub still_trying: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn cause_numbers_and_names_are_unique() {
+        let codes: BTreeSet<_> = Cause::ALL.iter().map(|c| c.code()).collect();
+        let names: BTreeSet<_> = Cause::ALL.iter().map(|c| c.as_str()).collect();
+        assert_eq!(
+            (codes.len(), names.len()),
+            (Cause::ALL.len(), Cause::ALL.len())
+        );
+    }
+
+    #[test]
+    fn a_lock_with_a_known_end_says_until_when() {
+        let until = UnixSeconds(1_786_218_427);
+        assert_eq!(
+            Cause::AccountTimelocked.next(Some(until)),
+            Next::WaitUntil(until)
+        );
+        assert_eq!(Cause::ColdRefused.next(None), Next::AskContactToWrite);
+    }
+
+    #[test]
+    fn message_ids_are_short_visible_ascii() {
+        assert!(MessageId::parse("3EB0AB").is_some());
+        for bad in ["", "a b", "é", &"x".repeat(129)] {
+            assert!(MessageId::parse(bad).is_none(), "{bad}");
+        }
+    }
+}
