@@ -139,6 +139,9 @@ pub enum DisconnectReason {
     Banned {
         /// The failure's reason number.
         code: u16,
+        /// The cause of a temporary ban: 101 too many messages to strangers, 102 blocked by too
+        /// many, 103 groups of strangers, 104 the same message to too many, 106 broadcast lists.
+        detail: Option<u16>,
         /// When a temporary ban ends.
         until: Option<UnixSeconds>,
     },

@@ -12,6 +12,7 @@ pub mod event;
 pub mod jid;
 pub mod peer;
 pub mod secret;
+pub mod stream;
 pub mod time;
 pub mod txn;
 pub mod verdict;

@@ -1,0 +1,3 @@
+//! The rules of the stanza stream itself, whatever feature a stanza belongs to.
+
+pub mod ending;
