@@ -11,9 +11,12 @@ pub mod effect;
 pub mod error;
 pub mod event;
 pub mod jid;
+pub mod lidmap;
 pub mod peer;
 pub mod secret;
 pub mod stream;
+#[cfg(test)]
+mod testkit;
 pub mod time;
 pub mod txn;
 pub mod verdict;

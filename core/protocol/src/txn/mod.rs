@@ -81,6 +81,11 @@ impl Txn<'_> {
             .put(Key::new(scope, R::NAMESPACE, id), record.to_row());
     }
 
+    /// Writes a row as it is, to move one without reading it.
+    pub fn put_row(&mut self, key: Key, row: Vec<u8>) {
+        self.changes.put(key, row);
+    }
+
     /// Removes the record with `id`, if there is one.
     pub fn delete(&mut self, scope: &Scope, ns: Namespace, id: impl AsRef<[u8]>) {
         self.changes.delete(Key::new(scope, ns, id));
