@@ -13,6 +13,7 @@
 //! }
 //! ```
 
+pub mod conformance;
 mod memory;
 mod record;
 mod store;
@@ -239,5 +240,198 @@ impl Batch {
             (fence.scope, result)
         };
         self.steps.into_iter().map(single).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::effect::Stanza;
+    use crate::time::{Mono, UnixMillis};
+
+    #[test]
+    fn reads_see_own_writes() {
+        let mut store = MemoryStore::default();
+        let fence = store.acquire(&slot("a")).unwrap();
+        write(
+            &mut store,
+            &fence,
+            &[("k", Some("old")), ("gone", Some("x"))],
+        );
+        let step = run(&store, |cx| {
+            set(cx, "a", "k", Some("new"));
+            set(cx, "a", "gone", None);
+            assert_eq!(cx.txn.row(&key("a", "k"))?, Some(b"new".to_vec()));
+            assert_eq!(cx.txn.row(&key("a", "gone"))?, None);
+            Ok(())
+        });
+        assert_eq!(store.get(&key("a", "k")).unwrap(), Some(b"old".to_vec()));
+        assert!(!step.is_read_only());
+    }
+
+    #[test]
+    fn scans_merge_pending_writes_and_removals() {
+        let mut store = MemoryStore::default();
+        let fence = store.acquire(&slot("a")).unwrap();
+        let stored = ["1", "2", "3", "4", "5"].map(|id| (id, Some("old")));
+        write(&mut store, &fence, &stored);
+        let _ = run(&store, |cx| {
+            set(cx, "a", "1", None);
+            set(cx, "a", "2", None);
+            set(cx, "a", "3", Some("new"));
+            set(cx, "a", "35", Some("new"));
+            set(cx, "b", "36", Some("another scope"));
+            let scan = |after: Option<&str>, limit| {
+                let rows = cx.txn.scan(
+                    &slot("a"),
+                    Namespace::Scratch,
+                    b"",
+                    after.map(str::as_bytes),
+                    limit,
+                );
+                let text = |(id, row): (Box<[u8]>, Vec<u8>)| {
+                    String::from_utf8([&id[..], b"=", &row].concat()).unwrap()
+                };
+                rows.unwrap().into_iter().map(text).collect::<Vec<_>>()
+            };
+            assert_eq!(scan(None, 3), ["3=new", "35=new", "4=old"]);
+            assert_eq!(scan(Some("3"), 9), ["35=new", "4=old", "5=old"]);
+            assert_eq!(scan(None, 0), NOTHING);
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn a_failing_body_leaves_no_step() {
+        let store = MemoryStore::default();
+        let failed = step(NOW, &mut Zeros, &store, |cx| {
+            cx.effect(stanza(1));
+            Err(Fault::Bug("on purpose"))
+        });
+        assert_eq!(failed.unwrap_err(), Fault::Bug("on purpose"));
+    }
+
+    #[test]
+    fn effects_come_out_of_a_commit_that_wrote_and_only_then() {
+        let mut store = MemoryStore::default();
+        let fence = store.acquire(&slot("a")).unwrap();
+        let send = |store: &MemoryStore| {
+            run(store, |cx| {
+                set(cx, "a", "k", Some("v"));
+                cx.effect(stanza(1));
+                Ok(())
+            })
+        };
+        store.fail_next_commit(CommitFailure::Clean(StoreError::Full));
+        let lost = send(&store).commit(&mut store, &fence);
+        assert_eq!(lost, Err(StoreError::Full));
+        assert!(store.is_empty());
+        let sent = send(&store).commit(&mut store, &fence);
+        assert_eq!(sent, Ok(vec![stanza(1).into()]));
+        assert_eq!(store.get(&key("a", "k")).unwrap(), Some(b"v".to_vec()));
+    }
+
+    #[test]
+    fn a_step_without_changes_costs_no_commit() {
+        let mut store = MemoryStore::default();
+        let fence = store.acquire(&slot("a")).unwrap();
+        let quiet = run(&store, |cx| {
+            cx.effect(stanza(7));
+            Ok(())
+        });
+        assert_eq!(quiet.commit(&mut store, &fence), Ok(vec![stanza(7).into()]));
+        assert_eq!(store.commits(), 0);
+    }
+
+    #[test]
+    fn a_batch_of_two_slots_is_one_commit() {
+        let mut store = MemoryStore::default();
+        let batch = batch_of(&mut store, &["a", "b"]);
+        assert!(batch.holds(&slot("a")) && !batch.holds(&slot("c")));
+        assert!(batch.touches(&slot("b")) && !batch.touches(&slot("c")));
+        let done = batch.commit(&mut store);
+        assert_eq!(store.commits(), 1);
+        let effects = |n| Ok(vec![stanza(n).into()]);
+        assert_eq!(done, [(slot("a"), effects(0)), (slot("b"), effects(1))]);
+    }
+
+    #[test]
+    fn one_fenced_step_does_not_hold_back_the_others() {
+        let mut store = MemoryStore::default();
+        let batch = batch_of(&mut store, &["a", "b", "c"]);
+        store.acquire(&slot("b")).unwrap();
+        let done = batch.commit(&mut store);
+        let failed: Vec<_> = done.iter().filter(|(_, result)| result.is_err()).collect();
+        assert_eq!(failed, [&(slot("b"), Err(StoreError::Fenced))]);
+        assert_eq!(store.commits(), 2);
+        assert_eq!(store.get(&key("b", "k")).unwrap(), None);
+        assert_eq!(store.get(&key("c", "k")).unwrap(), Some(b"v".to_vec()));
+    }
+
+    #[test]
+    fn a_commit_of_unknown_result_is_repeated_without_harm() {
+        let mut store = MemoryStore::default();
+        let batch = batch_of(&mut store, &["a", "b"]);
+        store.fail_next_commit(CommitFailure::AfterWrite(StoreError::Io("cut".into())));
+        let done = batch.commit(&mut store);
+        assert!(done.iter().all(|(_, result)| result.is_ok()));
+        assert_eq!(store.len(), 2);
+    }
+
+    const NOTHING: [&str; 0] = [];
+    const NOW: Now = Now::new(Mono(0), UnixMillis(0));
+
+    struct Zeros;
+
+    impl Entropy for Zeros {
+        fn fill(&mut self, out: &mut [u8]) {
+            out.fill(0);
+        }
+    }
+
+    fn slot(name: &str) -> Scope {
+        Scope::slot(name)
+    }
+
+    fn key(name: &str, id: &str) -> Key {
+        Key::new(&slot(name), Namespace::Scratch, id)
+    }
+
+    fn stanza(byte: u8) -> Stanza {
+        Stanza(vec![byte])
+    }
+
+    fn set(cx: &mut Cx<'_>, name: &str, id: &str, row: Option<&str>) {
+        match row {
+            Some(row) => cx.txn.changes.put(key(name, id), row.into()),
+            None => cx.txn.changes.delete(key(name, id)),
+        }
+    }
+
+    fn run(store: &MemoryStore, body: impl FnOnce(&mut Cx<'_>) -> Result<(), Fault>) -> Step {
+        step(NOW, &mut Zeros, store, body).unwrap()
+    }
+
+    fn write(store: &mut MemoryStore, fence: &Fence, rows: &[(&str, Option<&str>)]) {
+        let filled = run(store, |cx| {
+            rows.iter().for_each(|(id, row)| set(cx, "a", id, *row));
+            Ok(())
+        });
+        assert_eq!(filled.commit(store, fence), Ok(vec![]));
+    }
+
+    /// For each name one step that writes a row and has one stanza, numbered from 0.
+    fn batch_of(store: &mut MemoryStore, names: &[&str]) -> Batch {
+        let mut batch = Batch::default();
+        for (name, number) in names.iter().zip(0..) {
+            let fence = store.acquire(&slot(name)).unwrap();
+            let step = run(store, |cx| {
+                set(cx, name, "k", Some("v"));
+                cx.effect(stanza(number));
+                Ok(())
+            });
+            batch.add(fence, step);
+        }
+        batch
     }
 }
