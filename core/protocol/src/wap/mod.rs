@@ -3,10 +3,26 @@
 //! ```text
 //! <tag key="value" ..> child nodes | bytes | text </tag>
 //! ```
+//! [`decode`] and [`encode`] are the codec, [`render`] shows a node to people.
+
+mod address;
+mod decode;
+mod dictionary;
+mod encode;
+mod inflate;
+mod render;
+mod tokens;
 
 use std::borrow::Cow;
 
+pub use self::decode::{MAX_ATTRS, MAX_DEPTH, MAX_ITEMS, WapError, decode, decode_body};
+pub use self::encode::{encode, encode_body};
+pub use self::inflate::MAX_BODY;
+pub use self::render::{render, render_revealing};
 use crate::jid::Jid;
+
+/// Tag of the node that ends the stream.
+pub const STREAM_END: &str = "xmlstreamend";
 
 /// Text in a node: dictionary words are static, the rest is owned.
 pub type Text = Cow<'static, str>;
