@@ -12,6 +12,7 @@ pub mod error;
 pub mod event;
 pub mod jid;
 pub mod lidmap;
+pub mod pb;
 pub mod peer;
 pub mod secret;
 pub mod stream;
