@@ -5,6 +5,8 @@
 //! after its changes are durable. Read on in `txn`, then `tctoken`, then `session`.
 #![forbid(unsafe_code)]
 
+#[cfg(test)]
+mod testkit;
 pub mod config;
 pub mod crypto;
 pub mod effect;
@@ -12,12 +14,11 @@ pub mod error;
 pub mod event;
 pub mod jid;
 pub mod lidmap;
+pub mod nct;
 pub mod pb;
 pub mod peer;
 pub mod secret;
 pub mod stream;
-#[cfg(test)]
-mod testkit;
 pub mod time;
 pub mod txn;
 pub mod verdict;
