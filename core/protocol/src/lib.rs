@@ -19,6 +19,7 @@ pub mod pb;
 pub mod peer;
 pub mod secret;
 pub mod stream;
+pub mod tctoken;
 pub mod time;
 pub mod txn;
 pub mod verdict;

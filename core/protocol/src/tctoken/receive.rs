@@ -1,0 +1,193 @@
+//! What comes in: notifications, history sync, and copies of our other devices' issues.
+
+use crate::error::Fault;
+use crate::event::Event;
+use crate::peer::PeerKey;
+use crate::secret::SecretBytes;
+use crate::tctoken::Tokens;
+use crate::tctoken::policy::{Class, Resolved, class};
+use crate::tctoken::record::{Change, Source, Theirs};
+use crate::tctoken::stanza::{MAX_TOKEN_BYTES, Notification, Token};
+use crate::time::UnixSeconds;
+use crate::txn::Cx;
+
+/// A stamp further ahead than this counts as now: a token from the far future would keep every
+/// later one out.
+pub(super) const FUTURE_TOLERANCE: i64 = 86_400;
+
+/// What a notification brought.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Received {
+    /// The contact whose token is new: worth a presence re-subscription and a word to the host about
+    /// refused messages.
+    pub fresh: Option<PeerKey>,
+    /// Phone number and LID that the notification states to be one contact, for the LID map.
+    pub mapping: Option<(PeerKey, PeerKey)>,
+}
+
+/// What a chat in a history sync says about tokens.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct HistoryEntry {
+    /// `tcToken`; often present but empty.
+    pub token: Option<SecretBytes>,
+    /// `tcTokenTimestamp`; zero means unknown.
+    pub t: Option<u64>,
+    /// `tcTokenSenderTimestamp`; zero means unknown.
+    pub sender_t: Option<u64>,
+}
+
+impl Tokens {
+    /// A `privacy_token` notification. `known` is what the LID map says about its `from`. The
+    /// caller acknowledges it with the effects of this step, so only after the rows are durable.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn receive(
+        &mut self,
+        cx: &mut Cx<'_>,
+        notification: Notification,
+        known: &Resolved,
+        now: UnixSeconds,
+    ) -> Result<Received, Fault> {
+        let seen = &mut self.counters.ignored;
+        seen.bad_time += notification.ignored.bad_time;
+        seen.empty += notification.ignored.empty;
+        seen.too_much += notification.ignored.too_much;
+        seen.unknown_type += notification.ignored.unknown_type;
+
+        let names = notification.subject(known);
+        let mut received = Received::default();
+        if names.is_own(&self.own) {
+            for token in &notification.tokens {
+                self.own_copy(cx, token, now)?;
+            }
+            return Ok(received);
+        }
+        if !self.may_give(&names) {
+            self.counters.not_a_contact += 1;
+            return Ok(received);
+        }
+        received.mapping = notification.mapping();
+        if let Some((pn, lid)) = &received.mapping {
+            self.mapping_learned(cx, pn, lid)?;
+        }
+        for token in notification.tokens {
+            let theirs = self.theirs(token.bytes, token.t, Source::Notification, now);
+            if self.give(cx, &names, theirs)? == Change::Stored {
+                received.fresh = names.canonical().cloned();
+            }
+        }
+        Ok(received)
+    }
+
+    /// A chat of a history sync, its contact's names resolved with the mappings of the same chunk.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn receive_history(
+        &mut self,
+        cx: &mut Cx<'_>,
+        names: &Resolved,
+        entry: HistoryEntry,
+        now: UnixSeconds,
+    ) -> Result<(), Fault> {
+        if names.is_own(&self.own) || !self.may_give(names) {
+            self.counters.not_a_contact += 1;
+            return Ok(());
+        }
+        let token = entry.token.filter(|token| !token.is_empty());
+        match (token, stamp(entry.t)) {
+            (Some(token), _) if token.len() > MAX_TOKEN_BYTES => {
+                self.counters.ignored.too_much += 1;
+            }
+            (Some(token), Some(t)) => {
+                let theirs = self.theirs(token, t, Source::History, now);
+                self.give(cx, names, theirs)?;
+            }
+            (Some(_), None) => self.counters.ignored.bad_time += 1,
+            (None, _) => {}
+        }
+        match stamp(entry.sender_t) {
+            Some(t) => self.issued_elsewhere(cx, names, t, now),
+            None => Ok(()),
+        }
+    }
+
+    /// A copy of an issue by another device of ours: not a token for us, but its contact needs none
+    /// from this device.
+    fn own_copy(&mut self, cx: &mut Cx<'_>, token: &Token, now: UnixSeconds) -> Result<(), Fault> {
+        let target = token.target.clone().map(Resolved::of);
+        match target.filter(|names| !names.is_own(&self.own) && self.may_give(names)) {
+            Some(names) => self.issued_elsewhere(cx, &names, token.t, now),
+            None => {
+                self.counters.not_a_contact += 1;
+                Ok(())
+            }
+        }
+    }
+
+    fn issued_elsewhere(
+        &mut self,
+        cx: &mut Cx<'_>,
+        names: &Resolved,
+        t: UnixSeconds,
+        now: UnixSeconds,
+    ) -> Result<(), Fault> {
+        let t = self.not_from_the_future(t, now);
+        self.update(cx, names, |row| row.touch_sender(t))
+    }
+
+    fn give(&mut self, cx: &mut Cx<'_>, names: &Resolved, theirs: Theirs) -> Result<Change, Fault> {
+        let t = theirs.t;
+        let mut change = Change::None;
+        self.update(cx, names, |row| {
+            change = row.receive(theirs);
+            matches!(change, Change::Advanced | Change::Stored)
+        })?;
+        match (change, names.canonical()) {
+            (Change::Advanced | Change::Stored, Some(peer)) => cx.effect(Event::TokenStored {
+                peer: peer.clone(),
+                t,
+                fresh: change == Change::Stored,
+            }),
+            (Change::Older, _) => self.counters.older += 1,
+            _ => {}
+        }
+        Ok(change)
+    }
+
+    fn theirs(
+        &mut self,
+        bytes: SecretBytes,
+        t: UnixSeconds,
+        source: Source,
+        now: UnixSeconds,
+    ) -> Theirs {
+        Theirs {
+            bytes,
+            t: self.not_from_the_future(t, now),
+            source,
+            seen: now,
+            suspect: false,
+        }
+    }
+
+    fn not_from_the_future(&mut self, t: UnixSeconds, now: UnixSeconds) -> UnixSeconds {
+        if t.since(now) <= FUTURE_TOLERANCE {
+            return t;
+        }
+        self.counters.from_the_future += 1;
+        now
+    }
+
+    /// Whether these are names of somebody who can give a token.
+    fn may_give(&self, names: &Resolved) -> bool {
+        let mut names = [&names.lid, &names.pn].into_iter().flatten().peekable();
+        names.peek().is_some() && names.all(|peer| class(&peer.jid(), &self.own) == Class::Contact)
+    }
+}
+
+fn stamp(t: Option<u64>) -> Option<UnixSeconds> {
+    t.filter(|t| *t > 0)
+        .map(|t| UnixSeconds(i64::try_from(t).unwrap_or(i64::MAX)))
+}
