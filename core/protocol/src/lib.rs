@@ -7,6 +7,7 @@
 
 pub mod config;
 pub mod crypto;
+pub mod devices;
 pub mod effect;
 pub mod error;
 pub mod event;
@@ -22,5 +23,6 @@ pub mod tctoken;
 mod testkit;
 pub mod time;
 pub mod txn;
+pub mod usync;
 pub mod verdict;
 pub mod wap;

@@ -1,0 +1,221 @@
+//! The devices of an account, cached by its canonical key.
+//!
+//! ```text
+//! Devices / <peer>  -> devices [id, key index, hosted], hash, raw id, time      (slot scope)
+//! ```
+//!
+//! A list is believed for [`MAX_AGE`], until a notification, a participant hash that differs from
+//! ours, or a prekey error 406 says otherwise.
+
+mod filter;
+mod hash;
+mod notify;
+mod record;
+
+use crate::error::StoreError;
+use crate::peer::{DeviceAddress, PeerKey};
+use crate::time::UnixSeconds;
+use crate::txn::{Cx, Namespace, Scope, Txn};
+
+pub use filter::{KeyIndexList, ReportedList, Verdict, judge};
+pub use hash::participant_hash;
+pub use notify::{Applied, Notification, OwnList, apply, apply_own};
+pub use record::{Device, DeviceList};
+
+/// How long a list is believed, in seconds: 24 hours. Longer misses devices if a notification was
+/// lost, shorter asks the server more often.
+pub const MAX_AGE: i64 = 24 * 3600;
+
+/// The list of `peer` (a canonical key), if there is one and it may still be believed.
+///
+/// # Errors
+/// What the store says.
+pub fn load(
+    txn: &Txn<'_>,
+    slot: &Scope,
+    peer: &PeerKey,
+    now: UnixSeconds,
+) -> Result<Option<DeviceList>, StoreError> {
+    let list = txn.get::<DeviceList>(slot, peer.storage())?;
+    Ok(list.filter(|list| (0..MAX_AGE).contains(&now.since(list.fetched))))
+}
+
+/// Stores what the server said about `peer` (a canonical key) and answers whom to send to.
+///
+/// An account that was registered anew loses its sessions; its identities stay, so that the next
+/// bundle shows the change. `None` when the server said nothing of use and nothing was stored.
+///
+/// # Errors
+/// What the store says.
+pub fn record(
+    cx: &mut Cx<'_>,
+    slot: &Scope,
+    peer: &PeerKey,
+    reported: &ReportedList,
+) -> Result<Option<DeviceList>, StoreError> {
+    let stored = cx.txn.get::<DeviceList>(slot, peer.storage())?;
+    match judge(reported, stored.as_ref(), cx.now.unix()) {
+        Verdict::Keep => Ok(stored),
+        Verdict::Replace {
+            list,
+            registered_anew,
+        } => {
+            if registered_anew {
+                forget_sessions(&mut cx.txn, slot, peer)?;
+            }
+            cx.txn.put(slot, peer.storage(), &list);
+            Ok(Some(list))
+        }
+    }
+}
+
+/// Drops the list of `peer`; the next send asks for it.
+pub fn forget(txn: &mut Txn<'_>, slot: &Scope, peer: &PeerKey) {
+    txn.delete(slot, Namespace::Devices, peer.storage());
+}
+
+/// Takes one device off its account's list: the server says it is gone (prekey error 406).
+///
+/// # Errors
+/// What the store says.
+pub fn forget_device(
+    txn: &mut Txn<'_>,
+    slot: &Scope,
+    address: &DeviceAddress,
+) -> Result<(), StoreError> {
+    let peer = address.peer.storage();
+    let Some(mut list) = txn.get::<DeviceList>(slot, &peer)? else {
+        return Ok(());
+    };
+    list.devices.retain(|device| device.id != address.device);
+    list.hash = None;
+    txn.put(slot, peer, &list);
+    Ok(())
+}
+
+/// Rows of one account that are deleted at once; an account has far fewer devices.
+const MOST_ROWS: usize = 256;
+
+/// Deletes the sessions with every device of `peer`.
+///
+/// # Errors
+/// What the store says.
+pub fn forget_sessions(txn: &mut Txn<'_>, slot: &Scope, peer: &PeerKey) -> Result<(), StoreError> {
+    delete_rows(txn, slot, Namespace::Session, peer)
+}
+
+/// Deletes sessions, identities and device list of `peer`: its phone was registered anew.
+///
+/// # Errors
+/// What the store says.
+pub fn forget_peer(txn: &mut Txn<'_>, slot: &Scope, peer: &PeerKey) -> Result<(), StoreError> {
+    forget_sessions(txn, slot, peer)?;
+    delete_rows(txn, slot, Namespace::Identity, peer)?;
+    forget(txn, slot, peer);
+    Ok(())
+}
+
+fn delete_rows(
+    txn: &mut Txn<'_>,
+    slot: &Scope,
+    ns: Namespace,
+    peer: &PeerKey,
+) -> Result<(), StoreError> {
+    let prefix = format!("{}:", peer.storage());
+    for (id, _) in txn.scan(slot, ns, prefix.as_bytes(), None, MOST_ROWS)? {
+        txn.delete(slot, ns, id);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testkit::Bench;
+    use crate::time::UnixMillis;
+    use crate::txn::{Key, Reader};
+
+    fn peer() -> PeerKey {
+        PeerKey::Lid("7".into())
+    }
+
+    fn phone_only() -> ReportedList {
+        ReportedList {
+            devices: vec![Device::phone()],
+            ..ReportedList::default()
+        }
+    }
+
+    fn record_in(bench: &mut Bench, reported: &ReportedList) -> Option<DeviceList> {
+        let slot = bench.slot.clone();
+        bench.run(|cx| Ok(record(cx, &slot, &peer(), reported)?))
+    }
+
+    fn load_in(bench: &mut Bench) -> Option<DeviceList> {
+        let slot = bench.slot.clone();
+        bench.run(|cx| Ok(load(&cx.txn, &slot, &peer(), cx.now.unix())?))
+    }
+
+    #[test]
+    fn a_list_is_believed_for_a_day_and_never_from_the_future() {
+        let mut bench = Bench::new(1);
+        record_in(&mut bench, &phone_only());
+        let start = bench.now.wall.0;
+        for (seconds, believed) in [(0, true), (86_399, true), (86_400, false), (-1, false)] {
+            bench.now.wall = UnixMillis(start + seconds * 1000);
+            assert_eq!(load_in(&mut bench).is_some(), believed, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn an_empty_answer_keeps_the_list_there_is() {
+        let mut bench = Bench::new(1);
+        assert_eq!(record_in(&mut bench, &ReportedList::default()), None);
+        let list = record_in(&mut bench, &phone_only());
+        assert_eq!(record_in(&mut bench, &ReportedList::default()), list);
+    }
+
+    #[test]
+    fn a_device_that_is_gone_leaves_the_list() {
+        let mut bench = Bench::new(1);
+        record_in(&mut bench, &phone_only());
+        let slot = bench.slot.clone();
+        let address = DeviceAddress {
+            peer: peer(),
+            device: 0,
+            hosted: false,
+        };
+        bench.run(|cx| Ok(forget_device(&mut cx.txn, &slot, &address)?));
+        assert_eq!(load_in(&mut bench).unwrap().devices, []);
+        bench.run(|cx| {
+            forget(&mut cx.txn, &slot, &peer());
+            Ok(())
+        });
+        assert_eq!(load_in(&mut bench), None);
+    }
+
+    #[test]
+    fn forgetting_a_peer_leaves_other_peers_alone() {
+        let mut bench = Bench::new(1);
+        let slot = bench.slot.clone();
+        let key = |ns, id: &str| Key::new(&slot, ns, id);
+        let rows = [
+            (Namespace::Session, "lid:7:0", false),
+            (Namespace::Session, "lid:7:9", false),
+            (Namespace::Identity, "lid:7:0", false),
+            (Namespace::Devices, "lid:7", false),
+            (Namespace::Session, "lid:77:0", true),
+            (Namespace::Session, "pn:7:0", true),
+        ];
+        bench.run(|cx| {
+            for (ns, id, _) in rows {
+                cx.txn.put_row(key(ns, id), vec![1]);
+            }
+            Ok(forget_peer(&mut cx.txn, &slot, &peer())?)
+        });
+        for (ns, id, stays) in rows {
+            let row = bench.store.get(&key(ns, id)).unwrap();
+            assert_eq!(row.is_some(), stays, "{id}");
+        }
+    }
+}
