@@ -7,15 +7,18 @@
 
 pub mod config;
 pub mod crypto;
+pub mod device;
 pub mod devices;
 pub mod effect;
 pub mod error;
 pub mod event;
 pub mod jid;
 pub mod lidmap;
+pub mod login;
 pub mod nct;
 pub mod pb;
 pub mod peer;
+pub mod prekeys;
 pub mod secret;
 pub mod stream;
 pub mod tctoken;

@@ -1,0 +1,3 @@
+//! Keys that let others open a session with us while we are away, and the same keys of others.
+
+pub mod record;
