@@ -16,6 +16,7 @@ pub mod jid;
 pub mod lidmap;
 pub mod login;
 pub mod nct;
+pub mod noise;
 pub mod pb;
 pub mod peer;
 pub mod prekeys;
