@@ -12,7 +12,7 @@ use core::fmt;
 
 use crate::error::StoreError;
 use crate::jid::Jid;
-use crate::peer::{DeviceAddress, PeerKey};
+use crate::peer::{DeviceAddress, Names, PeerKey};
 use crate::prost_record;
 use crate::txn::{Cx, Key, Namespace, Scope, Txn};
 
@@ -64,15 +64,6 @@ pub enum Learned {
     Known,
     /// The first pair for both sides.
     New,
-}
-
-/// Both names of an account, as far as they are known. At least one is there.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Names {
-    /// By LID.
-    pub lid: Option<PeerKey>,
-    /// By phone number.
-    pub pn: Option<PeerKey>,
 }
 
 /// Stores a pair for `account` and moves what `slot` holds under the phone number to the LID.

@@ -70,6 +70,46 @@ impl fmt::Debug for PeerKey {
     }
 }
 
+/// What is known of a contact's two names. Facts of the LID map are handed in; nothing is looked up
+/// here.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Names {
+    /// By hidden identity.
+    pub lid: Option<PeerKey>,
+    /// By phone number.
+    pub pn: Option<PeerKey>,
+}
+
+impl Names {
+    /// One name only.
+    pub fn of(peer: PeerKey) -> Self {
+        Self::default().including(peer)
+    }
+
+    /// Both names.
+    pub const fn pair(lid: PeerKey, pn: PeerKey) -> Self {
+        Self {
+            lid: Some(lid),
+            pn: Some(pn),
+        }
+    }
+
+    /// With `peer` as the name in its namespace.
+    #[must_use]
+    pub fn including(mut self, peer: PeerKey) -> Self {
+        match peer {
+            PeerKey::Lid(_) => self.lid = Some(peer),
+            PeerKey::Pn(_) => self.pn = Some(peer),
+        }
+        self
+    }
+
+    /// The name rows are kept under: the LID if known.
+    pub fn canonical(&self) -> Option<&PeerKey> {
+        self.lid.as_ref().or(self.pn.as_ref())
+    }
+}
+
 /// A Signal address: one device of one account. If the LID is known, the address is the LID one.
 #[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct DeviceAddress {

@@ -22,7 +22,7 @@ mod rows;
 use crate::error::{Fault, StoreError};
 use crate::jid::Jid;
 use crate::nct::{self, NoCstoken};
-use crate::peer::PeerKey;
+use crate::peer::{Names, PeerKey};
 use crate::time::{Mono, UnixSeconds};
 use crate::txn::{Cx, Scope, Txn};
 use crate::verdict::{Attached, WhyNot};
@@ -31,7 +31,7 @@ pub use attach::Attach;
 pub use receive::{HistoryEntry, Received};
 
 use issue::{IqEnd, Issuance, Issue, Reason};
-use policy::{Class, Freshness, MessageKind, Own, Resolved, TokenProps, class};
+use policy::{Class, Freshness, MessageKind, Own, TokenProps, class};
 
 /// The token machine of one account.
 #[derive(Debug)]
@@ -117,7 +117,7 @@ impl Tokens {
         &mut self,
         txn: &Txn<'_>,
         to: &Jid,
-        known: &Resolved,
+        known: &Names,
         kind: MessageKind,
         now: UnixSeconds,
     ) -> Attach {
@@ -166,7 +166,7 @@ impl Tokens {
         &mut self,
         cx: &Cx<'_>,
         to: &Jid,
-        known: &Resolved,
+        known: &Names,
         kind: MessageKind,
         now: UnixSeconds,
     ) -> Vec<Issue> {
@@ -192,7 +192,7 @@ impl Tokens {
     ) -> Result<Vec<Issue>, Fault> {
         match self.issuance.ended(peer, t, end, cx.now.mono) {
             Ok(Some(taken)) => {
-                let names = Resolved::of(taken.peer);
+                let names = Names::of(taken.peer);
                 self.update(cx, &names, |row| row.touch_sender(taken.t))?;
             }
             Ok(None) => {}
@@ -202,7 +202,7 @@ impl Tokens {
     }
 
     /// The message to `to` was refused: what waits for that contact is not issued.
-    pub fn cancel(&mut self, to: &Jid, known: &Resolved) {
+    pub fn cancel(&mut self, to: &Jid, known: &Names) {
         let names = with_address(to, known);
         for peer in [&names.lid, &names.pn].into_iter().flatten() {
             self.issuance.cancel(peer);
@@ -216,7 +216,7 @@ impl Tokens {
         &mut self,
         cx: &Cx<'_>,
         jid: &Jid,
-        known: &Resolved,
+        known: &Names,
         now: UnixSeconds,
     ) -> Vec<Issue> {
         if jid.device_part() == 0
@@ -241,7 +241,7 @@ impl Tokens {
             return Ok(());
         }
         self.issuance.rename(pn, lid);
-        let names = Resolved::pair(lid.clone(), pn.clone());
+        let names = Names::pair(lid.clone(), pn.clone());
         self.update(cx, &names, |_| false)
     }
 
@@ -254,7 +254,7 @@ impl Tokens {
         &mut self,
         cx: &mut Cx<'_>,
         to: &Jid,
-        known: &Resolved,
+        known: &Names,
         t: UnixSeconds,
     ) -> Result<(), Fault> {
         let names = with_address(to, known);
@@ -276,7 +276,7 @@ impl Tokens {
         &mut self,
         txn: &Txn<'_>,
         to: &Jid,
-        known: &Resolved,
+        known: &Names,
         (attached, built): (Attached, UnixSeconds),
         now: UnixSeconds,
     ) -> Result<TokenEvidence, StoreError> {
@@ -316,7 +316,7 @@ impl Tokens {
         self.issuance.due(now)
     }
 
-    fn want_issue(&mut self, cx: &Cx<'_>, names: &Resolved, now: UnixSeconds) {
+    fn want_issue(&mut self, cx: &Cx<'_>, names: &Names, now: UnixSeconds) {
         let Ok(row) = self.view(&cx.txn, names) else {
             self.counters.failed_reads += 1;
             return;
@@ -332,7 +332,7 @@ impl Tokens {
         }
     }
 
-    fn want_reissue(&mut self, cx: &Cx<'_>, names: &Resolved, now: UnixSeconds) {
+    fn want_reissue(&mut self, cx: &Cx<'_>, names: &Names, now: UnixSeconds) {
         let Ok(row) = self.view(&cx.txn, names) else {
             self.counters.failed_reads += 1;
             return;
@@ -349,7 +349,7 @@ impl Tokens {
         }
     }
 
-    fn cstoken(&self, txn: &Txn<'_>, names: &Resolved) -> Result<[u8; 32], NoCstoken> {
+    fn cstoken(&self, txn: &Txn<'_>, names: &Names) -> Result<[u8; 32], NoCstoken> {
         if !self.props.cstoken_allowed() {
             return Err(NoCstoken::GateOff);
         }
@@ -360,12 +360,12 @@ impl Tokens {
     }
 
     /// The names of the contact behind `to`; `None` for everybody that has no tokens.
-    fn contact(&self, to: &Jid, known: &Resolved) -> Option<Resolved> {
+    fn contact(&self, to: &Jid, known: &Names) -> Option<Names> {
         let names = with_address(to, known);
-        (class(to, &self.own) == Class::Contact && !names.is_own(&self.own)).then_some(names)
+        (class(to, &self.own) == Class::Contact && !self.own.is_any(&names)).then_some(names)
     }
 
-    fn view(&mut self, txn: &Txn<'_>, names: &Resolved) -> Result<record::TokenRecord, StoreError> {
+    fn view(&mut self, txn: &Txn<'_>, names: &Names) -> Result<record::TokenRecord, StoreError> {
         let view = rows::load(txn, &self.scope, names)?;
         self.counters.damaged_rows += view.damaged;
         Ok(view.record)
@@ -376,7 +376,7 @@ impl Tokens {
     fn update(
         &mut self,
         cx: &mut Cx<'_>,
-        names: &Resolved,
+        names: &Names,
         change: impl FnOnce(&mut record::TokenRecord) -> bool,
     ) -> Result<(), Fault> {
         let mut view = match rows::load(&cx.txn, &self.scope, names) {
@@ -395,6 +395,6 @@ impl Tokens {
     }
 }
 
-fn with_address(to: &Jid, known: &Resolved) -> Resolved {
+fn with_address(to: &Jid, known: &Names) -> Names {
     PeerKey::of(to).map_or_else(|| known.clone(), |peer| known.clone().including(peer))
 }

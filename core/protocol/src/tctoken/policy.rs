@@ -9,7 +9,7 @@
 //! All kinds of direct messages and their retry resends follow the same rule (spec: "attach").
 
 use crate::jid::{Jid, Server};
-use crate::peer::{AccountKey, PeerKey};
+use crate::peer::{AccountKey, Names, PeerKey};
 use crate::tctoken::bucket::{BucketCount, BucketSpan, Window};
 use crate::time::UnixSeconds;
 
@@ -37,53 +37,13 @@ impl Own {
     pub fn is(&self, peer: &PeerKey) -> bool {
         self.lid.as_ref() == Some(peer) || self.pn.as_ref() == Some(peer)
     }
-}
 
-/// What is known of a contact's two names. Facts of the LID map are handed in; nothing is looked up
-/// here.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Resolved {
-    /// By hidden identity.
-    pub lid: Option<PeerKey>,
-    /// By phone number.
-    pub pn: Option<PeerKey>,
-}
-
-impl Resolved {
-    /// One name only.
-    pub fn of(peer: PeerKey) -> Self {
-        Self::default().including(peer)
-    }
-
-    /// Both names.
-    pub const fn pair(lid: PeerKey, pn: PeerKey) -> Self {
-        Self {
-            lid: Some(lid),
-            pn: Some(pn),
-        }
-    }
-
-    /// With `peer` as the name in its namespace.
-    #[must_use]
-    pub fn including(mut self, peer: PeerKey) -> Self {
-        match peer {
-            PeerKey::Lid(_) => self.lid = Some(peer),
-            PeerKey::Pn(_) => self.pn = Some(peer),
-        }
-        self
-    }
-
-    /// The name rows are kept under: the LID if known.
-    pub fn canonical(&self) -> Option<&PeerKey> {
-        self.lid.as_ref().or(self.pn.as_ref())
-    }
-
-    /// Either name is our own account.
-    pub fn is_own(&self, own: &Own) -> bool {
-        [&self.lid, &self.pn]
+    /// Whether either name is this account.
+    pub fn is_any(&self, names: &Names) -> bool {
+        [&names.lid, &names.pn]
             .into_iter()
             .flatten()
-            .any(|peer| own.is(peer))
+            .any(|peer| self.is(peer))
     }
 }
 
@@ -190,7 +150,7 @@ impl TokenProps {
 
     /// The address an issue after a message goes to: `None` when the form the server asks for is
     /// not known.
-    pub fn issue_target(&self, contact: &Resolved) -> Option<Jid> {
+    pub fn issue_target(&self, contact: &Names) -> Option<Jid> {
         let peer = match self.issue_to_lid {
             Some(true) => contact.lid.as_ref(),
             Some(false) => contact.pn.as_ref(),
@@ -201,7 +161,7 @@ impl TokenProps {
 
     /// The address an issue after an identity change goes to: as [`TokenProps::issue_target`], else
     /// the form that is known.
-    pub fn reissue_target(&self, contact: &Resolved) -> Option<Jid> {
+    pub fn reissue_target(&self, contact: &Names) -> Option<Jid> {
         self.issue_target(contact)
             .or_else(|| contact.canonical().map(PeerKey::jid))
     }
@@ -274,8 +234,8 @@ mod tests {
     fn the_issue_goes_to_the_form_the_server_asks_for() {
         let lid = Jid::lid("100000000000001");
         let pn = Jid::pn("4915550001");
-        let both = Resolved::pair(PeerKey::of(&lid).unwrap(), PeerKey::of(&pn).unwrap());
-        let lid_only = Resolved::of(PeerKey::of(&lid).unwrap());
+        let both = Names::pair(PeerKey::of(&lid).unwrap(), PeerKey::of(&pn).unwrap());
+        let lid_only = Names::of(PeerKey::of(&lid).unwrap());
         let asks = |issue_to_lid| TokenProps {
             issue_to_lid,
             ..TokenProps::default()

@@ -2,10 +2,10 @@
 
 use crate::error::Fault;
 use crate::event::Event;
-use crate::peer::PeerKey;
+use crate::peer::{Names, PeerKey};
 use crate::secret::SecretBytes;
 use crate::tctoken::Tokens;
-use crate::tctoken::policy::{Class, Resolved, class};
+use crate::tctoken::policy::{Class, class};
 use crate::tctoken::record::{Change, Source, Theirs};
 use crate::tctoken::stanza::{MAX_TOKEN_BYTES, Notification, Token};
 use crate::time::UnixSeconds;
@@ -46,7 +46,7 @@ impl Tokens {
         &mut self,
         cx: &mut Cx<'_>,
         notification: Notification,
-        known: &Resolved,
+        known: &Names,
         now: UnixSeconds,
     ) -> Result<Received, Fault> {
         let seen = &mut self.counters.ignored;
@@ -57,7 +57,7 @@ impl Tokens {
 
         let names = notification.subject(known);
         let mut received = Received::default();
-        if names.is_own(&self.own) {
+        if self.own.is_any(&names) {
             for token in &notification.tokens {
                 self.own_copy(cx, token, now)?;
             }
@@ -87,11 +87,11 @@ impl Tokens {
     pub fn receive_history(
         &mut self,
         cx: &mut Cx<'_>,
-        names: &Resolved,
+        names: &Names,
         entry: HistoryEntry,
         now: UnixSeconds,
     ) -> Result<(), Fault> {
-        if names.is_own(&self.own) || !self.may_give(names) {
+        if self.own.is_any(names) || !self.may_give(names) {
             self.counters.not_a_contact += 1;
             return Ok(());
         }
@@ -116,8 +116,8 @@ impl Tokens {
     /// A copy of an issue by another device of ours: not a token for us, but its contact needs none
     /// from this device.
     fn own_copy(&mut self, cx: &mut Cx<'_>, token: &Token, now: UnixSeconds) -> Result<(), Fault> {
-        let target = token.target.clone().map(Resolved::of);
-        match target.filter(|names| !names.is_own(&self.own) && self.may_give(names)) {
+        let target = token.target.clone().map(Names::of);
+        match target.filter(|names| !self.own.is_any(names) && self.may_give(names)) {
             Some(names) => self.issued_elsewhere(cx, &names, token.t, now),
             None => {
                 self.counters.not_a_contact += 1;
@@ -129,7 +129,7 @@ impl Tokens {
     fn issued_elsewhere(
         &mut self,
         cx: &mut Cx<'_>,
-        names: &Resolved,
+        names: &Names,
         t: UnixSeconds,
         now: UnixSeconds,
     ) -> Result<(), Fault> {
@@ -137,7 +137,7 @@ impl Tokens {
         self.update(cx, names, |row| row.touch_sender(t))
     }
 
-    fn give(&mut self, cx: &mut Cx<'_>, names: &Resolved, theirs: Theirs) -> Result<Change, Fault> {
+    fn give(&mut self, cx: &mut Cx<'_>, names: &Names, theirs: Theirs) -> Result<Change, Fault> {
         let t = theirs.t;
         let mut change = Change::None;
         self.update(cx, names, |row| {
@@ -181,7 +181,7 @@ impl Tokens {
     }
 
     /// Whether these are names of somebody who can give a token.
-    fn may_give(&self, names: &Resolved) -> bool {
+    fn may_give(&self, names: &Names) -> bool {
         let mut names = [&names.lid, &names.pn].into_iter().flatten().peekable();
         names.peek().is_some() && names.all(|peer| class(&peer.jid(), &self.own) == Class::Contact)
     }

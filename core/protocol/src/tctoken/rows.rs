@@ -2,8 +2,7 @@
 //! phone number and its LID are the same; readers always see the two merged.
 
 use crate::error::StoreError;
-use crate::peer::PeerKey;
-use crate::tctoken::policy::Resolved;
+use crate::peer::{Names, PeerKey};
 use crate::tctoken::record::TokenRecord;
 use crate::txn::{Key, Namespace, Record, Scope, Txn};
 
@@ -22,7 +21,7 @@ pub(super) struct View {
 ///
 /// A damaged row counts as absent: one bad row must not stop a send. A row of a newer version is an
 /// error, so that it is not overwritten.
-pub(super) fn load(txn: &Txn<'_>, scope: &Scope, names: &Resolved) -> Result<View, StoreError> {
+pub(super) fn load(txn: &Txn<'_>, scope: &Scope, names: &Names) -> Result<View, StoreError> {
     let mut view = View::default();
     let lid = match &names.lid {
         Some(lid) => read(txn, scope, lid, &mut view.damaged)?,
@@ -38,7 +37,7 @@ pub(super) fn load(txn: &Txn<'_>, scope: &Scope, names: &Resolved) -> Result<Vie
 }
 
 /// Writes the one row, under the LID if known, and removes the provisional one.
-pub(super) fn store(txn: &mut Txn<'_>, scope: &Scope, names: &Resolved, record: &TokenRecord) {
+pub(super) fn store(txn: &mut Txn<'_>, scope: &Scope, names: &Names, record: &TokenRecord) {
     let Some(canonical) = names.canonical() else {
         return;
     };

@@ -12,9 +12,8 @@
 //! token (spec: token sources, issue IQ; whatsmeow, whatsapp-rust, Baileys).
 
 use crate::jid::Jid;
-use crate::peer::PeerKey;
+use crate::peer::{Names, PeerKey};
 use crate::secret::SecretBytes;
-use crate::tctoken::policy::Resolved;
 use crate::time::UnixSeconds;
 use crate::wap::{Content, Node};
 
@@ -86,7 +85,7 @@ impl Notification {
 
     /// Whose tokens these are: `sender_lid`, else the LID known for `from`, else `from`.
     /// `known` is what the LID map says about `from`.
-    pub fn subject(&self, known: &Resolved) -> Resolved {
+    pub fn subject(&self, known: &Names) -> Names {
         [&self.from, &self.sender_lid]
             .into_iter()
             .flatten()
@@ -220,13 +219,13 @@ mod tests {
     #[test]
     fn the_subject_is_the_stated_lid_before_the_known_one_before_the_number() {
         let peer = |text: &str| PeerKey::of(&text.parse().unwrap());
-        let known = Resolved {
+        let known = Names {
             lid: peer("2@lid"),
             pn: None,
         };
         let plain = Notification::parse(&notification([]));
         assert_eq!(plain.subject(&known).canonical(), peer("2@lid").as_ref());
-        let unknown = plain.subject(&Resolved::default());
+        let unknown = plain.subject(&Names::default());
         assert_eq!(
             unknown.canonical(),
             peer("4915550001@s.whatsapp.net").as_ref()
