@@ -5,6 +5,8 @@
 //! after its changes are durable. Read on in `txn`, then `tctoken`, then `session`.
 #![forbid(unsafe_code)]
 
+#[cfg(test)]
+mod testkit;
 pub mod config;
 pub mod crypto;
 pub mod device;
@@ -15,6 +17,7 @@ pub mod event;
 pub mod jid;
 pub mod lidmap;
 pub mod login;
+pub mod mex;
 pub mod nct;
 pub mod noise;
 pub mod pb;
@@ -23,8 +26,6 @@ pub mod prekeys;
 pub mod secret;
 pub mod stream;
 pub mod tctoken;
-#[cfg(test)]
-mod testkit;
 pub mod time;
 pub mod txn;
 pub mod usync;
