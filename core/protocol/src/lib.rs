@@ -16,6 +16,7 @@ pub mod error;
 pub mod event;
 pub mod jid;
 pub mod lidmap;
+pub mod limits;
 pub mod login;
 pub mod mex;
 pub mod nct;

@@ -1,0 +1,8 @@
+//! What the server does not let an account do, until when, and what a refusal meant.
+//!
+//! `timelock` and `capping` are facts of the account, kept in its rows; `gate` refuses before
+//! anything is sent; `classify` explains a refusal of the server.
+
+pub mod capping;
+pub mod pull;
+pub mod timelock;
