@@ -5,8 +5,6 @@
 //! after its changes are durable. Read on in `txn`, then `tctoken`, then `session`.
 #![forbid(unsafe_code)]
 
-#[cfg(test)]
-mod testkit;
 pub mod config;
 pub mod crypto;
 pub mod device;
@@ -27,6 +25,8 @@ pub mod prekeys;
 pub mod secret;
 pub mod stream;
 pub mod tctoken;
+#[cfg(test)]
+mod testkit;
 pub mod time;
 pub mod txn;
 pub mod usync;

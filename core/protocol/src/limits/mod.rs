@@ -4,5 +4,7 @@
 //! anything is sent; `classify` explains a refusal of the server.
 
 pub mod capping;
+pub mod classify;
+pub mod gate;
 pub mod pull;
 pub mod timelock;

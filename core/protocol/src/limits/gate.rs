@@ -1,0 +1,167 @@
+//! The check before anything of a send leaves, typing and look-ups included.
+//!
+//! ```text
+//! exempt: not a 1:1 chat, ourselves, a bot, enterprise or support account, or a valid tctoken
+//! locked and not exempt -> AccountTimelocked until its end
+//! capped and not exempt -> NewChatCapped until the end of the cycle
+//! ```
+//!
+//! It reads what is known and asks nobody. A cstoken exempts from nothing (spec: "send gate").
+
+use crate::limits::capping::Capped;
+use crate::limits::timelock::Phase;
+use crate::tctoken::Attach;
+use crate::tctoken::policy::Class;
+use crate::time::UnixSeconds;
+use crate::verdict::{Attached, Cause, Refusal};
+
+/// What a host knows about a recipient that its address does not tell.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum RecipientHint {
+    /// A verified official business.
+    Enterprise,
+    /// Nothing special.
+    #[default]
+    Ordinary,
+    /// WhatsApp's own support.
+    Support,
+}
+
+/// The answer.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Gate {
+    /// Go on.
+    Allow,
+    /// Refused here; nothing may be sent.
+    Refuse(Refusal),
+}
+
+/// Whether a message may go on its way.
+pub fn gate(
+    class: Class,
+    hint: RecipientHint,
+    attach: &Attach,
+    timelock: Phase,
+    capped: Option<Capped>,
+) -> Gate {
+    if is_exempt(class, hint, attach) {
+        return Gate::Allow;
+    }
+    match (timelock, capped) {
+        (Phase::Active { until, .. }, _) => {
+            refuse(Cause::AccountTimelocked, until, attach.summary())
+        }
+        (_, Some(capped)) => refuse(Cause::NewChatCapped, capped.until, attach.summary()),
+        (Phase::Inactive | Phase::Over | Phase::Unknown, None) => Gate::Allow,
+    }
+}
+
+fn is_exempt(class: Class, hint: RecipientHint, attach: &Attach) -> bool {
+    class != Class::Contact || hint != RecipientHint::Ordinary || attach.has_token()
+}
+
+const fn refuse(cause: Cause, until: UnixSeconds, attached: Attached) -> Gate {
+    Gate::Refuse(Refusal {
+        id: None,
+        cause,
+        code: None,
+        attached,
+        until: Some(until),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nct::NoCstoken;
+    use crate::secret::SecretBytes;
+    use crate::tctoken::policy::Freshness;
+    use crate::verdict::WhyNot;
+
+    const END: UnixSeconds = UnixSeconds(1_786_218_427);
+    const LOCKED: Phase = Phase::Active {
+        until: END,
+        provisional: false,
+    };
+    const CAPPED: Capped = Capped {
+        until: UnixSeconds(1_787_000_000),
+        total: Some(50),
+        used: Some(50),
+    };
+
+    fn cold() -> Attach {
+        Attach::Nothing {
+            token: WhyNot::NeverReceived,
+            cstoken: NoCstoken::NoSalt,
+        }
+    }
+
+    fn refusal(gate: Gate) -> Option<(Cause, Option<UnixSeconds>)> {
+        match gate {
+            Gate::Allow => None,
+            Gate::Refuse(refusal) => Some((refusal.cause, refusal.until)),
+        }
+    }
+
+    #[test]
+    fn a_lock_refuses_cold_contacts_until_its_end() {
+        let cstoken = Attach::Cstoken {
+            bytes: [0; 32],
+            instead_of: WhyNot::NeverReceived,
+        };
+        for attach in [cold(), cstoken] {
+            let answer = gate(
+                Class::Contact,
+                RecipientHint::Ordinary,
+                &attach,
+                LOCKED,
+                Some(CAPPED),
+            );
+            assert_eq!(refusal(answer), Some((Cause::AccountTimelocked, Some(END))));
+        }
+    }
+
+    #[test]
+    fn a_cap_refuses_cold_contacts_until_the_end_of_the_cycle() {
+        for phase in [Phase::Inactive, Phase::Over, Phase::Unknown] {
+            let ordinary = RecipientHint::Ordinary;
+            let answer = gate(Class::Contact, ordinary, &cold(), phase, Some(CAPPED));
+            assert_eq!(
+                refusal(answer),
+                Some((Cause::NewChatCapped, Some(CAPPED.until)))
+            );
+            assert_eq!(
+                gate(Class::Contact, ordinary, &cold(), phase, None),
+                Gate::Allow
+            );
+        }
+    }
+
+    #[test]
+    fn tokens_hints_and_other_chats_are_exempt() {
+        let token = Attach::Tctoken {
+            bytes: SecretBytes::new(vec![1]),
+            t: UnixSeconds(1),
+            freshness: Freshness::Fresh,
+        };
+        let ordinary = RecipientHint::Ordinary;
+        let pass = |class, hint, attach: &Attach| {
+            gate(class, hint, attach, LOCKED, Some(CAPPED)) == Gate::Allow
+        };
+        assert!(pass(Class::Contact, ordinary, &token));
+        for hint in [RecipientHint::Enterprise, RecipientHint::Support] {
+            assert!(pass(Class::Contact, hint, &cold()));
+        }
+        for class in [
+            Class::Bot,
+            Class::Broadcast,
+            Class::Group,
+            Class::Newsletter,
+            Class::Other,
+            Class::Own,
+            Class::Psa,
+        ] {
+            assert!(pass(class, ordinary, &cold()), "{class:?}");
+        }
+    }
+}
