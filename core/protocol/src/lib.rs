@@ -23,6 +23,7 @@ pub mod pb;
 pub mod peer;
 pub mod prekeys;
 pub mod secret;
+pub mod signal;
 pub mod stream;
 pub mod tctoken;
 #[cfg(test)]
