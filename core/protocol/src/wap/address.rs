@@ -149,6 +149,18 @@ mod tests {
     use crate::wap::{Node, decode_body, encode_body};
 
     #[test]
+    fn domain_bytes_are_those_of_the_data_file() {
+        let data: serde_json::Value =
+            serde_json::from_str(include_str!("../../tests/data/jid_servers.json")).unwrap();
+        for row in data["servers"].as_array().unwrap() {
+            let server = Server::parse(row["server"].as_str().unwrap());
+            assert!(!matches!(server, Server::Other(_)), "{server:?}");
+            let expected = row.get("domain_type").and_then(serde_json::Value::as_u64);
+            assert_eq!(domain(&server).map(u64::from), expected, "{server:?}");
+        }
+    }
+
+    #[test]
     fn a_domain_byte_with_bit_7_alone_is_hosted_and_others_are_refused() {
         let decode =
             |domain| decode_body(&[LIST_8, 3, 25, 17, AD_JID, domain, 2, NIBBLE_8, 1, 0x77]);

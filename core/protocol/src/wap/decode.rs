@@ -11,6 +11,7 @@
 //! Every limit bounds what a hostile or broken peer can make us do: nothing is allocated from a
 //! length that the remaining bytes cannot back.
 
+use core::mem;
 use std::borrow::Cow;
 
 use super::address::{AD_JID, FB_JID, INTEROP_JID, JID_PAIR};
@@ -29,7 +30,7 @@ pub const MAX_DEPTH: usize = 128;
 /// memory, so this caps a frame's tree near 40 MiB.
 pub const MAX_ITEMS: usize = 1 << 19;
 
-/// Attributes of one node; finding duplicates is quadratic in it.
+/// Attributes of one node; real ones have up to 30. Merging repeated keys is quadratic in it.
 pub const MAX_ATTRS: usize = 512;
 
 /// Why bytes are not a node. The frame is dropped; the connection lives on.
@@ -126,8 +127,12 @@ impl<'a> Reader<'a> {
         for _ in 0..count {
             self.item()?;
             let key = self.name()?;
-            let value = self.value()?;
-            node.set(key, value);
+            node.attrs.push((key, self.value()?));
+        }
+        if has_repeated_key(&node.attrs) {
+            for (key, value) in mem::take(&mut node.attrs) {
+                node.set(key, value);
+            }
         }
         Ok(())
     }
@@ -281,6 +286,18 @@ impl<'a> Reader<'a> {
     }
 }
 
+fn has_repeated_key(attrs: &[(Text, Value)]) -> bool {
+    /// Up to here comparing all pairs is faster than sorting, and it allocates nothing.
+    const FEW: usize = 16;
+    if attrs.len() <= FEW {
+        let same = |at: usize, key: &Text| attrs.iter().skip(at + 1).any(|(other, _)| other == key);
+        return attrs.iter().enumerate().any(|(at, (key, _))| same(at, key));
+    }
+    let mut keys: Vec<&str> = attrs.iter().map(|(key, _)| &**key).collect();
+    keys.sort_unstable();
+    keys.windows(2).any(|pair| pair.first() == pair.last())
+}
+
 /// Stands for the padding code while a packed string is read; in no alphabet.
 const PAD: u8 = 0;
 
@@ -343,8 +360,20 @@ mod tests {
 
     #[test]
     fn a_key_given_twice_keeps_the_last_value() {
-        let node = decode_body(&[LIST_8, 5, 25, 8, 4, 8, 7]).unwrap();
-        assert_eq!((node.attrs.len(), node.is("id", "receipt")), (1, true));
+        for others in [0, 20] {
+            let mut body = vec![LIST_8, 5 + 2 * others, 25, 8, 4];
+            body.extend((30..30 + others).flat_map(|key| [key, 9]));
+            body.extend([8, 7]);
+            let node = decode_body(&body).unwrap();
+            assert_eq!(node.attrs.len(), 1 + usize::from(others));
+            assert!(node.is("id", "receipt"));
+        }
+    }
+
+    #[test]
+    fn the_top_bits_of_a_20_bit_length_mean_nothing() {
+        let node = decode_body(&[LIST_8, 2, 25, BINARY_20, 0xf0, 0, 1, 7]).unwrap();
+        assert_eq!(node.payload(), Some(&[7][..]));
     }
 
     #[test]

@@ -149,7 +149,33 @@ fn write_bytes(out: &mut Vec<u8>, bytes: &[u8]) -> Option<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wap::address::{AD_JID, FB_JID, INTEROP_JID, JID_PAIR};
     use crate::wap::decode_body;
+    use crate::wap::tokens::{DICTIONARY_0, DICTIONARY_3};
+
+    #[test]
+    fn tag_bytes_are_those_of_the_data_file() {
+        let data: serde_json::Value =
+            serde_json::from_str(include_str!("../../tests/data/wap_tags.json")).unwrap();
+        for (name, tag) in [
+            ("LIST_EMPTY", LIST_EMPTY),
+            ("DICTIONARY_0", DICTIONARY_0),
+            ("DICTIONARY_3", DICTIONARY_3),
+            ("INTEROP_JID", INTEROP_JID),
+            ("FB_JID", FB_JID),
+            ("AD_JID", AD_JID),
+            ("LIST_8", LIST_8),
+            ("LIST_16", LIST_16),
+            ("JID_PAIR", JID_PAIR),
+            ("HEX_8", HEX_8),
+            ("BINARY_8", BINARY_8),
+            ("BINARY_20", BINARY_20),
+            ("BINARY_32", BINARY_32),
+            ("NIBBLE_8", NIBBLE_8),
+        ] {
+            assert_eq!(data["tags"][name], tag, "{name}");
+        }
+    }
 
     #[test]
     fn a_list_beyond_the_format_gives_no_bytes() {
