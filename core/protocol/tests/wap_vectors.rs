@@ -296,18 +296,21 @@ fn all_frames() -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn every_truncation_of_every_vector_is_an_error() {
+fn a_vector_cut_anywhere_is_an_error() {
     for frame in all_frames() {
-        for len in (0..frame.len()).filter(|&len| frame[..len] != [2]) {
-            assert!(wap::decode(&frame[..len]).is_err());
+        // The long ones repeat one shape hundreds of times: there every 13th cut will do.
+        let cuts = (0..frame.len()).filter(|cut| frame.len() < 1024 || cut % 13 == 0);
+        for cut in cuts.chain([frame.len() - 1]) {
+            assert!(cut == 1 && frame[0] == 2 || wap::decode(&frame[..cut]).is_err());
         }
     }
 }
 
 #[test]
-fn every_corrupted_byte_of_every_vector_gives_an_error_or_a_node_that_encodes() {
-    for frame in all_frames().into_iter().filter(|frame| frame.len() < 1024) {
-        for at in 0..frame.len() {
+fn a_vector_damaged_anywhere_gives_an_error_or_a_node_that_encodes() {
+    for frame in all_frames() {
+        let places = (0..frame.len()).filter(|at| frame.len() < 1024 || at % 37 == 0);
+        for at in places {
             let mut damaged = frame.clone();
             for value in [0, 1, 2, 0x7f, 0x80, 0xf7, 0xf8, 0xfa, 0xfc, 0xfe, 0xff] {
                 damaged[at] = value;
