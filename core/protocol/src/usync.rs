@@ -17,6 +17,7 @@
 use crate::devices::ReportedList;
 use crate::jid::Jid;
 use crate::lidmap::Mapping;
+use crate::peer::PeerKey;
 use crate::secret::{Entropy, EntropyExt};
 use crate::wap::Node;
 
@@ -154,6 +155,14 @@ impl Answer {
             contact.is_some_and(|contact| contact.digits == digits)
         };
         self.users.iter().find(asked)
+    }
+
+    /// All device lists, each under a name of its account.
+    pub fn lists(&self) -> impl Iterator<Item = (PeerKey, &ReportedList)> {
+        self.users.iter().filter_map(|user| {
+            let name = user.lid.as_ref().or(user.jid.as_ref())?;
+            Some((PeerKey::of(name)?, user.devices.as_ref()?))
+        })
     }
 
     /// All pairs of phone number and LID that the answer tells.
@@ -309,6 +318,21 @@ mod tests {
             answer.users[0].mapping(),
             Mapping::of(&Jid::pn("49"), &Jid::lid("77"))
         );
+    }
+
+    #[test]
+    fn lists_are_told_by_lid_where_it_is_known() {
+        let list = || Node::new("devices").child(Node::new("device-list"));
+        let answer = answer(vec![
+            Node::new("user")
+                .jid("jid", Jid::pn("49"))
+                .children([list(), Node::new("lid").jid("val", Jid::lid("77"))]),
+            Node::new("user").jid("jid", Jid::pn("50")).child(list()),
+            Node::new("user").attr("jid", "undefined").child(list()),
+            Node::new("user").jid("jid", Jid::pn("51")),
+        ]);
+        let names: Vec<PeerKey> = answer.lists().map(|(peer, _)| peer).collect();
+        assert_eq!(names, [PeerKey::Lid("77".into()), PeerKey::Pn("50".into())]);
     }
 
     #[test]

@@ -16,8 +16,8 @@ use crate::crypto::curve::{KeyPair, PublicKey};
 use crate::error::{Fault, StoreError};
 use crate::jid::Jid;
 use crate::peer::{AccountKey, PeerKey};
-use crate::prekeys::record::{self as prekey, SignedPreKeyRecord};
 use crate::secret::{EntropyExt, Secret};
+use crate::signal::keys::SignedPreKeyRecord;
 use crate::time::{ServerClock, UnixSeconds};
 use crate::txn::{Cx, Namespace, Scope, Txn};
 
@@ -102,6 +102,21 @@ pub struct Paired {
 }
 
 impl Paired {
+    /// A fresh link: nothing is known but what pairing always tells.
+    pub const fn new(jid: Jid, lid: Option<Jid>, account: Vec<u8>) -> Self {
+        Self {
+            jid,
+            lid,
+            account,
+            platform: None,
+            business_name: None,
+            push_name: None,
+            lid_migrated: None,
+            login_counter: 0,
+            server_has_prekeys: false,
+        }
+    }
+
     /// The account as an owner of rows: by LID if it is known.
     pub fn account_key(&self) -> Option<AccountKey> {
         let jid = self.lid.as_ref().unwrap_or(&self.jid);
@@ -139,8 +154,7 @@ impl DeviceRecord {
         // Rows of a link that was forgotten only half must not meet the new keys.
         while forget(&mut cx.txn, slot)? == Forgotten::More {}
         let (device, signed_prekey) = Self::generate(cx);
-        cx.txn
-            .put(slot, prekey::key(signed_prekey.id), &signed_prekey);
+        signed_prekey.store(&mut cx.txn, slot);
         device.save(cx, slot);
         Ok(device)
     }
@@ -161,18 +175,16 @@ impl DeviceRecord {
     fn generate(cx: &mut Cx<'_>) -> (Self, SignedPreKeyRecord) {
         let noise = KeyPair::generate(cx.rng);
         let identity = KeyPair::generate(cx.rng);
-        let created = cx.now.unix();
-        let pair = KeyPair::generate(cx.rng);
-        let signature = identity.private.sign(cx.rng, &pair.public.typed());
+        let signed = SignedPreKeyRecord::generate(cx.rng, &identity, 1, cx.now.unix());
         let device = Self {
             noise,
             identity,
             registration_id: 1 + cx.rng.below(MAX_REGISTRATION_ID),
             signed_prekey: SignedPreKey {
-                id: 1,
-                public: pair.public,
-                signature,
-                created,
+                id: signed.id,
+                public: signed.pair.public,
+                signature: signed.signature,
+                created: signed.created,
             },
             adv_secret: Secret::random(cx.rng),
             next_prekey_id: 1,
@@ -180,13 +192,7 @@ impl DeviceRecord {
             routing: None,
             link: Link::Unpaired,
         };
-        let signed_prekey = SignedPreKeyRecord {
-            id: 1,
-            pair,
-            signature,
-            created,
-        };
-        (device, signed_prekey)
+        (device, signed)
     }
 
     /// The link, if there is one.

@@ -12,10 +12,14 @@ mod hash;
 mod notify;
 mod record;
 
+use std::collections::BTreeSet;
+
 use crate::error::StoreError;
+use crate::lidmap;
 use crate::peer::{DeviceAddress, PeerKey};
 use crate::time::UnixSeconds;
 use crate::txn::{Cx, Namespace, Scope, Txn};
+use crate::wap::Node;
 
 pub use filter::{KeyIndexList, ReportedList, Verdict, judge};
 pub use hash::participant_hash;
@@ -26,18 +30,33 @@ pub use record::{Device, DeviceList};
 /// lost, shorter asks the server more often.
 pub const MAX_AGE: i64 = 24 * 3600;
 
-/// The list of `peer` (a canonical key), if there is one and it may still be believed.
+/// The list of `peer` (a canonical key), however old it is.
 ///
 /// # Errors
 /// What the store says.
-pub fn load(
+pub fn load(txn: &Txn<'_>, slot: &Scope, peer: &PeerKey) -> Result<Option<DeviceList>, StoreError> {
+    txn.get(slot, peer.storage())
+}
+
+/// Those of the `wanted` accounts (in any namespace) whose list must be asked for.
+///
+/// # Errors
+/// What the store says.
+pub fn missing(
     txn: &Txn<'_>,
+    account: &Scope,
     slot: &Scope,
-    peer: &PeerKey,
+    wanted: &BTreeSet<PeerKey>,
     now: UnixSeconds,
-) -> Result<Option<DeviceList>, StoreError> {
-    let list = txn.get::<DeviceList>(slot, peer.storage())?;
-    Ok(list.filter(|list| (0..MAX_AGE).contains(&now.since(list.fetched))))
+) -> Result<BTreeSet<PeerKey>, StoreError> {
+    let mut missing = BTreeSet::new();
+    for peer in wanted {
+        let list = load(txn, slot, &lidmap::canonical(txn, account, peer)?)?;
+        if !list.is_some_and(|list| list.is_fresh(now)) {
+            missing.insert(peer.clone());
+        }
+    }
+    Ok(missing)
 }
 
 /// Stores what the server said about `peer` (a canonical key) and answers whom to send to.
@@ -66,6 +85,49 @@ pub fn record(
             cx.txn.put(slot, peer.storage(), &list);
             Ok(Some(list))
         }
+    }
+}
+
+/// Stores the list that a query brought for `peer` (in any namespace) under its canonical key.
+/// Learn the answer's mappings first.
+///
+/// # Errors
+/// What the store says.
+pub fn store(
+    cx: &mut Cx<'_>,
+    account: &Scope,
+    slot: &Scope,
+    peer: &PeerKey,
+    reported: &ReportedList,
+) -> Result<(), StoreError> {
+    let peer = lidmap::canonical(&cx.txn, account, peer)?;
+    record(cx, slot, &peer, reported)?;
+    Ok(())
+}
+
+/// Applies a `devices` or `account_sync` notification. Learn its mapping first.
+///
+/// # Errors
+/// What the store says.
+pub fn notified(
+    cx: &mut Cx<'_>,
+    account: &Scope,
+    slot: &Scope,
+    node: &Node,
+) -> Result<Applied, StoreError> {
+    if let Some(change) = Notification::parse(node) {
+        let Some(peer) = PeerKey::of(&change.account) else {
+            return Ok(Applied::Nothing);
+        };
+        let peer = lidmap::canonical(&cx.txn, account, &peer)?;
+        return apply(&mut cx.txn, slot, &peer, &change);
+    }
+    match OwnList::parse(node) {
+        Some(told) => {
+            let own = lidmap::canonical(&cx.txn, account, told.account())?;
+            Ok(apply_own(cx, slot, &own, &told))
+        }
+        None => Ok(Applied::Nothing),
     }
 }
 
@@ -131,6 +193,8 @@ fn delete_rows(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lidmap::Mapping;
+    use crate::peer::AccountKey;
     use crate::testkit::Bench;
     use crate::time::UnixMillis;
     use crate::txn::{Key, Reader};
@@ -153,7 +217,21 @@ mod tests {
 
     fn load_in(bench: &mut Bench) -> Option<DeviceList> {
         let slot = bench.slot.clone();
-        bench.run(|cx| Ok(load(&cx.txn, &slot, &peer(), cx.now.unix())?))
+        bench.run(|cx| Ok(load(&cx.txn, &slot, &peer())?))
+    }
+
+    fn account() -> Scope {
+        Scope::account(&AccountKey(PeerKey::Lid("1".into())))
+    }
+
+    fn missing_in(bench: &mut Bench, wanted: &[PeerKey]) -> Vec<PeerKey> {
+        let slot = bench.slot.clone();
+        let wanted = wanted.iter().cloned().collect();
+        let missing = bench.run(|cx| {
+            let now = cx.now.unix();
+            Ok(missing(&cx.txn, &account(), &slot, &wanted, now)?)
+        });
+        missing.into_iter().collect()
     }
 
     #[test]
@@ -163,8 +241,22 @@ mod tests {
         let start = bench.now.wall.0;
         for (seconds, believed) in [(0, true), (86_399, true), (86_400, false), (-1, false)] {
             bench.now.wall = UnixMillis(start + seconds * 1000);
-            assert_eq!(load_in(&mut bench).is_some(), believed, "{seconds}");
+            let missing = missing_in(&mut bench, &[peer()]);
+            assert_eq!(missing.is_empty(), believed, "{seconds}");
         }
+    }
+
+    #[test]
+    fn a_list_is_found_under_either_name_of_its_account() {
+        let mut bench = Bench::new(1);
+        let pn = PeerKey::Pn("49".into());
+        record_in(&mut bench, &phone_only());
+        let unknown = missing_in(&mut bench, &[pn.clone(), peer()]);
+        assert_eq!(unknown, std::slice::from_ref(&pn));
+        let slot = bench.slot.clone();
+        let pair = Mapping::of(&pn.jid(), &peer().jid()).unwrap();
+        bench.run(|cx| Ok(lidmap::learn(cx, &account(), &slot, &pair)?));
+        assert_eq!(missing_in(&mut bench, &[pn, peer()]), []);
     }
 
     #[test]

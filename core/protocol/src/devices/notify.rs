@@ -180,6 +180,11 @@ impl OwnList {
             hash: node.text("dhash").map(Into::into),
         })
     }
+
+    /// Our account, in the namespace that the notification used.
+    pub const fn account(&self) -> &PeerKey {
+        &self.account
+    }
 }
 
 /// Replaces our own list, kept under `own` (our canonical key), if it agrees with its hash; else
@@ -247,8 +252,9 @@ mod tests {
         bench.run(|cx| {
             cx.txn.put(&slot, peer().storage(), list);
             let applied = apply(&mut cx.txn, &slot, &peer(), &notification(change))?;
-            let left = devices::load(&cx.txn, &slot, &peer(), cx.now.unix())?;
-            let ids = left.map(|list| list.devices.iter().map(|device| device.id).collect());
+            let left = devices::load(&cx.txn, &slot, &peer())?;
+            let fresh = left.filter(|list| list.is_fresh(cx.now.unix()));
+            let ids = fresh.map(|list| list.devices.iter().map(|device| device.id).collect());
             Ok((applied, ids))
         })
     }
@@ -314,7 +320,7 @@ mod tests {
             OwnList::parse(&Node::new("notification").child(list)).unwrap()
         };
         let good = sync(hash(&["49@s.whatsapp.net", "49:4@s.whatsapp.net"]));
-        let load = |cx: &Cx<'_>| devices::load(&cx.txn, &slot, &peer(), cx.now.unix());
+        let load = |cx: &Cx<'_>| devices::load(&cx.txn, &slot, &peer());
         let (applied, list) = bench.run(|cx| {
             let applied = apply_own(cx, &slot, &peer(), &good);
             Ok((applied, load(cx)?))
@@ -326,6 +332,27 @@ mod tests {
             Ok((applied, load(cx)?))
         });
         assert_eq!((applied, list), (Applied::Dropped, None));
+    }
+
+    #[test]
+    fn a_notification_finds_the_list_under_the_canonical_key() {
+        let mut bench = Bench::new(1);
+        let slot = bench.slot.clone();
+        let account = Scope::account(&crate::peer::AccountKey(peer()));
+        let pair = Mapping::of(&Jid::pn("49"), &Jid::lid("7")).unwrap();
+        let node = Node::new("notification")
+            .jid("from", Jid::pn("49"))
+            .child(Node::new("update"));
+        let (applied, other) = bench.run(|cx| {
+            crate::lidmap::learn(cx, &account, &slot, &pair)?;
+            cx.txn.put(&slot, peer().storage(), &stored(&[0]));
+            let applied = devices::notified(cx, &account, &slot, &node)?;
+            Ok((
+                applied,
+                devices::notified(cx, &account, &slot, &Node::new("x"))?,
+            ))
+        });
+        assert_eq!((applied, other), (Applied::Dropped, Applied::Nothing));
     }
 
     proptest::proptest! {

@@ -1,5 +1,6 @@
 //! The stored device list.
 
+use crate::devices::MAX_AGE;
 use crate::jid::{HOSTED_DEVICE, Jid, Server};
 use crate::peer::{DeviceAddress, PeerKey};
 use crate::time::UnixSeconds;
@@ -60,6 +61,11 @@ pub struct DeviceList {
 }
 
 impl DeviceList {
+    /// Whether the list may be believed at `now`.
+    pub fn is_fresh(&self, now: UnixSeconds) -> bool {
+        (0..MAX_AGE).contains(&now.since(self.fetched))
+    }
+
     /// The addresses of the devices of `peer`.
     pub fn addresses(&self, peer: &PeerKey) -> Vec<DeviceAddress> {
         let address = |device: &Device| device.address(peer);
