@@ -1,0 +1,303 @@
+//! What a test can order and ask, as values and as JSON lines.
+//!
+//! ```text
+//! {"cmd": "add_peer", "pn": "4915550001", "lid": "1001"}      ->  {"reply": "done"}
+//! ```
+//! `account` and `peer` are phone numbers or LIDs in any spelling; without `account` the only
+//! account with a linked client is meant.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::cert::CertFault;
+use crate::faults::{AckMode, DropWhen, IqError};
+use crate::gate::Gate;
+use crate::journal::{Issued, Judged, Received, ReceiptSeen, Violation};
+use crate::login::Failure;
+use crate::nodejson::NodeJson;
+use crate::time::TimeSource;
+
+/// An order or a question.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(tag = "cmd", rename_all = "snake_case", deny_unknown_fields)]
+#[expect(missing_docs, reason = "every command and field is explained in README.md")]
+pub enum Command {
+    AckMode { #[serde(default)] account: Option<String>, mode: AckMode },
+    AddDevice { peer: String, #[serde(default = "yes")] announce: bool },
+    AddPeer {
+        pn: String,
+        lid: String,
+        #[serde(default = "one")]
+        devices: u16,
+        #[serde(default)]
+        gate: Gate,
+        #[serde(default)]
+        aliases: Vec<String>,
+    },
+    AdvanceTime { seconds: i64 },
+    CertFault { fault: CertFault },
+    ClearViolations,
+    DropConnection { #[serde(default)] account: Option<String>, when: DropWhen },
+    FailLogin(Failure),
+    Heard { #[serde(default)] tag: Option<String> },
+    IdentityChange { peer: String, #[serde(default = "yes")] announce: bool },
+    IqFault {
+        #[serde(default)]
+        account: Option<String>,
+        kind: String,
+        #[serde(default)]
+        error: Option<IqError>,
+        #[serde(default = "once")]
+        count: u32,
+    },
+    IssueToken {
+        peer: String,
+        #[serde(default)]
+        account: Option<String>,
+        #[serde(default)]
+        bytes: Option<String>,
+        #[serde(default)]
+        t: Option<i64>,
+        #[serde(default = "yes")]
+        push: bool,
+        #[serde(default = "yes")]
+        from_lid: bool,
+    },
+    Issued { #[serde(default)] peer: Option<String> },
+    Messages,
+    NackNext {
+        #[serde(default)]
+        account: Option<String>,
+        code: u16,
+        #[serde(default = "once")]
+        count: u32,
+    },
+    PeerSend {
+        peer: String,
+        text: String,
+        #[serde(default)]
+        account: Option<String>,
+        #[serde(default)]
+        device: u16,
+        #[serde(default)]
+        id: Option<String>,
+        #[serde(default = "yes")]
+        from_lid: bool,
+    },
+    PrekeysLow { #[serde(default)] account: Option<String>, value: u32 },
+    Push { #[serde(default)] account: Option<String>, node: NodeJson },
+    Receipts,
+    Received { #[serde(default)] peer: Option<String> },
+    ReleaseAcks { #[serde(default)] account: Option<String> },
+    RemoveDevice { peer: String, device: u16, #[serde(default = "yes")] announce: bool },
+    RetryRequest {
+        peer: String,
+        #[serde(default)]
+        account: Option<String>,
+        #[serde(default)]
+        device: u16,
+        id: String,
+        #[serde(default = "once")]
+        count: u32,
+    },
+    ScanQr {
+        qr: String,
+        #[serde(default)]
+        pn: Option<String>,
+        #[serde(default)]
+        lid: Option<String>,
+        #[serde(default)]
+        lid_migrated: Option<bool>,
+    },
+    SetBehaviour {
+        peer: String,
+        #[serde(default)]
+        receipts: Option<bool>,
+        #[serde(default)]
+        retries: Option<bool>,
+        #[serde(default)]
+        hidden_by_pn: Option<bool>,
+    },
+    SetCap {
+        #[serde(default)]
+        account: Option<String>,
+        status: String,
+        #[serde(default)]
+        total: i64,
+        #[serde(default)]
+        used: i64,
+        #[serde(default)]
+        cycle_end: i64,
+        #[serde(default)]
+        push: bool,
+    },
+    SetGate { peer: String, gate: Gate },
+    SetProps { props: BTreeMap<u32, String> },
+    SetSalt { #[serde(default)] account: Option<String>, salt: Option<String> },
+    SetTime { time: TimeSource },
+    SetTimelock {
+        #[serde(default)]
+        account: Option<String>,
+        active: bool,
+        #[serde(default)]
+        until: Option<i64>,
+        #[serde(default)]
+        kind: Option<String>,
+        #[serde(default)]
+        push: bool,
+    },
+    Stats { #[serde(default)] account: Option<String> },
+    StreamError { #[serde(default)] account: Option<String>, kind: StreamErrorKind },
+    Unanswered { #[serde(default)] account: Option<String> },
+    Unexpected,
+    Unlink { #[serde(default)] account: Option<String> },
+    Violations,
+    WaitFor { condition: Condition, #[serde(default = "ten_seconds")] timeout_ms: u64 },
+}
+
+impl Command {
+    /// A scan by the default account.
+    pub fn scan_qr(qr: impl Into<String>) -> Self {
+        Self::ScanQr {
+            qr: qr.into(),
+            pn: None,
+            lid: None,
+            lid_migrated: None,
+        }
+    }
+}
+
+/// How a stream ends.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "every kind is explained in README.md")]
+pub enum StreamErrorKind {
+    Ack { id: String },
+    Code(u16),
+    DeviceRemoved,
+    End,
+    NotWellFormed,
+    Replaced,
+}
+
+/// What to wait for. Counts are "at least".
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[expect(missing_docs, reason = "every condition is explained in README.md")]
+pub enum Condition {
+    Answered { #[serde(default)] account: Option<String> },
+    Connected { #[serde(default)] account: Option<String> },
+    Disconnected { #[serde(default)] account: Option<String> },
+    Iq { kind: String, count: u64 },
+    Issued { #[serde(default)] peer: Option<String>, count: usize },
+    Linked { count: usize },
+    Logins { count: u64 },
+    Messages { count: usize },
+    Pairing,
+    Receipts { #[serde(default)] kind: Option<String>, count: usize },
+    Received { #[serde(default)] peer: Option<String>, #[serde(default)] text: Option<String>, count: usize },
+    Violations { count: usize },
+}
+
+/// What the server says.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(tag = "reply", rename_all = "snake_case")]
+#[expect(missing_docs, reason = "every reply is explained in README.md")]
+pub enum Reply {
+    Count { count: usize },
+    Device { device: u16 },
+    Done,
+    Error { message: String },
+    Heard { stanzas: Vec<NodeJson> },
+    Issued { issued: Vec<Issued> },
+    Linked { jid: String, lid: String, device: u16 },
+    Messages { messages: Vec<Judged> },
+    Receipts { receipts: Vec<ReceiptSeen> },
+    Received { messages: Vec<Received> },
+    Sent { id: String },
+    Stats { frames: u64, logins: u64, connected: bool, prekeys: usize, iqs: BTreeMap<String, u64> },
+    Texts { texts: Vec<String> },
+    Token { bytes: String, t: i64 },
+    Violations { violations: Vec<Violation> },
+    Waited { met: bool },
+}
+
+impl Reply {
+    pub(crate) fn error(error: impl ToString) -> Self {
+        Self::Error {
+            message: error.to_string(),
+        }
+    }
+}
+
+const fn yes() -> bool {
+    true
+}
+
+const fn one() -> u16 {
+    1
+}
+
+const fn once() -> u32 {
+    1
+}
+
+const fn ten_seconds() -> u64 {
+    10_000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_keep_their_json_form() {
+        for (json, command) in [
+            (
+                r#"{"cmd":"scan_qr","qr":"x"}"#,
+                Command::scan_qr("x"),
+            ),
+            (
+                r#"{"cmd":"set_gate","peer":"1","gate":{"refuse":403}}"#,
+                Command::SetGate {
+                    peer: "1".into(),
+                    gate: Gate::Refuse(403),
+                },
+            ),
+            (
+                r#"{"cmd":"fail_login","reason":402,"code":101,"expire":60}"#,
+                Command::FailLogin(Failure {
+                    reason: 402,
+                    code: Some(101),
+                    expire: Some(60),
+                }),
+            ),
+            (
+                r#"{"cmd":"wait_for","condition":{"logins":{"count":2}}}"#,
+                Command::WaitFor {
+                    condition: Condition::Logins { count: 2 },
+                    timeout_ms: 10_000,
+                },
+            ),
+            (
+                r#"{"cmd":"set_props","props":{"909":"26"}}"#,
+                Command::SetProps {
+                    props: BTreeMap::from([(909, "26".into())]),
+                },
+            ),
+            (r#"{"cmd":"violations"}"#, Command::Violations),
+        ] {
+            let parsed: Command = serde_json::from_str(json).unwrap();
+            assert_eq!(parsed, command, "{json}");
+            let again = serde_json::to_string(&command).unwrap();
+            assert_eq!(serde_json::from_str::<Command>(&again).unwrap(), command);
+        }
+    }
+
+    #[test]
+    fn a_misspelt_field_is_an_error() {
+        let json = r#"{"cmd":"set_time","time":{"fixed":1},"tme":2}"#;
+        assert!(serde_json::from_str::<Command>(json).is_err());
+    }
+}

@@ -1,0 +1,85 @@
+//! What a test asked to go wrong for one client.
+
+use std::collections::VecDeque;
+
+use sendpath_protocol::wap::Node;
+use serde::{Deserialize, Serialize};
+
+/// What happens to acks of messages.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AckMode {
+    /// Never written.
+    Drop,
+    /// Kept until `release_acks`.
+    Hold,
+    /// Written at once.
+    #[default]
+    Normal,
+}
+
+/// When the connection is cut, without a closing handshake.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DropWhen {
+    /// Right behind the ack of the next message.
+    AfterAck,
+    /// The next message is delivered, its ack is not written.
+    BeforeAck,
+    /// The next message is lost.
+    BeforeDelivery,
+    /// Immediately.
+    Now,
+}
+
+/// An answer that replaces the honest one to a kind of IQ.
+#[derive(Clone, Debug)]
+pub(crate) struct IqFault {
+    pub(crate) kind: String,
+    pub(crate) left: u32,
+    /// `None`: no answer at all.
+    pub(crate) error: Option<IqError>,
+}
+
+/// The `<error>` of an IQ.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct IqError {
+    /// Such as 429.
+    pub code: u16,
+    /// Such as `rate-overlimit`.
+    pub text: String,
+    /// Seconds to stay away.
+    #[serde(default)]
+    pub backoff: Option<u32>,
+}
+
+/// Everything that was asked for one client.
+#[derive(Debug, Default)]
+pub(crate) struct Faults {
+    pub(crate) nacks: VecDeque<u16>,
+    pub(crate) acks: AckMode,
+    pub(crate) held: Vec<Node>,
+    pub(crate) drop: Option<DropWhen>,
+    pub(crate) iqs: Vec<IqFault>,
+}
+
+impl Faults {
+    /// The fault that is due for an IQ of `kind`: outer `None` when there is none.
+    pub(crate) fn iq(&mut self, kind: &str) -> Option<Option<IqError>> {
+        let fault = self
+            .iqs
+            .iter_mut()
+            .find(|fault| fault.left > 0 && fault.kind == kind)?;
+        fault.left -= 1;
+        Some(fault.error.clone())
+    }
+
+    /// Takes the cut if it is due at that point.
+    pub(crate) fn cut(&mut self, when: DropWhen) -> bool {
+        let due = self.drop == Some(when);
+        if due {
+            self.drop = None;
+        }
+        due
+    }
+}

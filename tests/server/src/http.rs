@@ -1,0 +1,134 @@
+//! One port for both: WebSocket upgrades, and admin requests for harnesses in other languages.
+//!
+//! ```text
+//! POST /admin/mock-phone/scan-qr   body: the QR text        answer: JSON reply of `scan_qr`
+//! POST /admin/control              body: a JSON command     answer: its JSON reply
+//! ```
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_tungstenite::accept_hdr_async;
+use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
+
+use crate::command::{Command, Reply};
+use crate::connection;
+use crate::server::Shared;
+
+const MAX_REQUEST: usize = 1 << 20;
+const ORIGIN: &str = "https://web.whatsapp.com";
+
+/// Looks at the first bytes and serves what they ask for.
+pub(crate) async fn greet(stream: TcpStream, shared: Shared) {
+    let mut start = [0; 5];
+    loop {
+        match stream.peek(&mut start).await {
+            Ok(n) if n >= start.len() => break,
+            Ok(0) | Err(_) => return,
+            Ok(_) => tokio::task::yield_now().await,
+        }
+    }
+    if &start == b"POST " {
+        admin(stream, shared).await;
+        return;
+    }
+    if let Ok(socket) = accept_hdr_async(stream, Upgrade(shared.clone())).await {
+        connection::serve(socket, shared).await;
+    }
+}
+
+/// Notes what is missing in an upgrade request.
+struct Upgrade(Shared);
+
+impl tokio_tungstenite::tungstenite::handshake::server::Callback for Upgrade {
+    #[expect(
+        clippy::result_large_err,
+        reason = "the signature belongs to the WebSocket library"
+    )]
+    fn on_request(self, request: &Request, response: Response) -> Result<Response, ErrorResponse> {
+        let origin = request.headers().get("Origin");
+        if origin.is_none_or(|origin| origin != ORIGIN) {
+            let detail = format!("Origin is {origin:?}");
+            self.0
+                .with(|world| world.journal.violation(None, "missing_origin", detail));
+        }
+        Ok(response)
+    }
+}
+
+async fn admin(mut stream: TcpStream, shared: Shared) {
+    let Some((path, body)) = read_request(&mut stream).await else {
+        return;
+    };
+    let reply = match path.as_str() {
+        "/admin/mock-phone/scan-qr" => Some(Command::scan_qr(body.trim())),
+        "/admin/control" => match serde_json::from_str(&body) {
+            Ok(command) => Some(command),
+            Err(error) => return respond(&mut stream, 400, &Reply::error(error)).await,
+        },
+        _ => None,
+    };
+    let Some(command) = reply else {
+        return respond(&mut stream, 404, &Reply::error("no such path")).await;
+    };
+    // Waiting blocks a thread, so it must not be one that serves connections.
+    let reply = tokio::task::spawn_blocking(move || shared.control(command)).await;
+    let reply = reply.unwrap_or_else(Reply::error);
+    let status = if matches!(reply, Reply::Error { .. }) {
+        409
+    } else {
+        200
+    };
+    respond(&mut stream, status, &reply).await;
+}
+
+/// Path and body of a request; `None` when it is too long, broken or cut off.
+async fn read_request(stream: &mut TcpStream) -> Option<(String, String)> {
+    let mut bytes = Vec::new();
+    loop {
+        if let Some(request) = parse_request(&bytes) {
+            return Some(request);
+        }
+        let read = stream.read_buf(&mut bytes).await.ok()?;
+        if read == 0 || bytes.len() > MAX_REQUEST {
+            return None;
+        }
+    }
+}
+
+fn parse_request(bytes: &[u8]) -> Option<(String, String)> {
+    let text = core::str::from_utf8(bytes).ok()?;
+    let (head, body) = text.split_once("\r\n\r\n")?;
+    let mut lines = head.lines();
+    let path = lines.next()?.split(' ').nth(1)?;
+    let length = lines
+        .filter_map(|line| line.split_once(':'))
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+        .map_or(Some(0), |(_, value)| value.trim().parse().ok())?;
+    Some((path.into(), body.get(..length)?.into()))
+}
+
+async fn respond(stream: &mut TcpStream, status: u16, reply: &Reply) {
+    let body = serde_json::to_string(reply).unwrap_or_default();
+    let response = format!(
+        "HTTP/1.1 {status} -\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    // A harness that hangs up before the answer does not want it.
+    let _ = stream.write_all(response.as_bytes()).await;
+    let _ = stream.shutdown().await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_complete_when_its_body_is() {
+        let request = b"POST /admin/control HTTP/1.1\r\ncontent-LENGTH: 4\r\n\r\nbody";
+        assert_eq!(
+            parse_request(request),
+            Some(("/admin/control".into(), "body".into()))
+        );
+        assert_eq!(parse_request(&request[..request.len() - 1]), None);
+    }
+}

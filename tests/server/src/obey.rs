@@ -1,0 +1,392 @@
+//! Commands meet the world.
+
+use sendpath_protocol::jid::Jid;
+use sendpath_protocol::secret::EntropyExt;
+use sendpath_protocol::time::UnixSeconds;
+use sendpath_protocol::wap::Node;
+
+use crate::command::{Command, Reply, StreamErrorKind};
+use crate::connection::Out;
+use crate::faults::{DropWhen, IqFault};
+use crate::limits::{Capping, Timelock};
+use crate::pairing::Scan;
+use crate::people::{ClientId, PersonId, Token};
+use crate::world::World;
+
+/// The account that scans a code when the command names none.
+const DEFAULT_PN: &str = "15550100001";
+const DEFAULT_LID: &str = "900100001";
+
+type Obeyed = Result<Reply, String>;
+
+impl World {
+    /// Obeys everything but `WaitFor`, which needs no change of the world.
+    pub(crate) fn obey(&mut self, command: Command) -> Reply {
+        let obeyed = match command {
+            Command::AddDevice { .. }
+            | Command::AddPeer { .. }
+            | Command::IdentityChange { .. }
+            | Command::IssueToken { .. }
+            | Command::PeerSend { .. }
+            | Command::RemoveDevice { .. }
+            | Command::RetryRequest { .. }
+            | Command::SetBehaviour { .. }
+            | Command::SetGate { .. } => self.obey_about_peer(command),
+            Command::AdvanceTime { .. }
+            | Command::CertFault { .. }
+            | Command::ClearViolations
+            | Command::FailLogin(_)
+            | Command::ScanQr { .. }
+            | Command::SetProps { .. }
+            | Command::SetTime { .. } => self.obey_about_server(command),
+            Command::Heard { .. }
+            | Command::Issued { .. }
+            | Command::Messages
+            | Command::Receipts
+            | Command::Received { .. }
+            | Command::Stats { .. }
+            | Command::Unanswered { .. }
+            | Command::Unexpected
+            | Command::Violations => self.report(command),
+            command => self.obey_about_client(command),
+        };
+        obeyed.unwrap_or_else(Reply::error)
+    }
+
+    fn obey_about_peer(&mut self, command: Command) -> Obeyed {
+        match command {
+            Command::AddPeer {
+                pn,
+                lid,
+                devices,
+                gate,
+                aliases,
+            } => {
+                for jid in [Jid::pn(&*pn), Jid::lid(&*lid)] {
+                    if self.find(&jid).is_some() {
+                        return Err(format!("{} exists", jid.reveal()));
+                    }
+                }
+                let person = self.add_person(&pn, &lid);
+                self.people[person].gate = gate;
+                self.people[person].aliases = aliases;
+                for _ in 1..devices {
+                    self.add_companion(person);
+                }
+            }
+            Command::AddDevice { peer, announce } => {
+                let person = self.person(&peer)?;
+                let device = self.add_companion(person);
+                if announce {
+                    self.announce_device(person, device, "add");
+                }
+                return Ok(Reply::Device { device });
+            }
+            Command::RemoveDevice {
+                peer,
+                device,
+                announce,
+            } => {
+                let person = self.person(&peer)?;
+                if device == 0 || self.people[person].endpoint(device).is_none() {
+                    return Err("no such companion".into());
+                }
+                self.people[person].devices.retain(|d| d.device != device);
+                if announce {
+                    self.announce_device(person, device, "remove");
+                }
+            }
+            Command::IdentityChange { peer, announce } => {
+                let person = self.person(&peer)?;
+                self.change_identity(person, announce);
+            }
+            Command::IssueToken { .. } => return self.issue_token(command),
+            Command::PeerSend {
+                peer,
+                text,
+                account,
+                device,
+                id,
+                from_lid,
+            } => {
+                let person = self.person(&peer)?;
+                let to = self.account(account.as_deref())?;
+                let from = ClientId { person, device };
+                let id = self.write_text(from, to, &text, id, from_lid)?;
+                return Ok(Reply::Sent { id });
+            }
+            Command::RetryRequest {
+                peer,
+                account,
+                device,
+                id,
+                count,
+            } => {
+                let person = self.person(&peer)?;
+                let to = self.linked(account.as_deref())?;
+                self.request_retry(ClientId { person, device }, to, &id, count);
+            }
+            Command::SetBehaviour {
+                peer,
+                receipts,
+                retries,
+                hidden_by_pn,
+            } => {
+                let person = self.person(&peer)?;
+                let behaviour = &mut self.people[person].behaviour;
+                behaviour.receipts = receipts.unwrap_or(behaviour.receipts);
+                behaviour.retries = retries.unwrap_or(behaviour.retries);
+                behaviour.hidden_by_pn = hidden_by_pn.unwrap_or(behaviour.hidden_by_pn);
+            }
+            Command::SetGate { peer, gate } => {
+                let person = self.person(&peer)?;
+                self.people[person].gate = gate;
+            }
+            _ => return Err("not about a peer".into()),
+        }
+        Ok(Reply::Done)
+    }
+
+    fn issue_token(&mut self, command: Command) -> Obeyed {
+        let Command::IssueToken {
+            peer,
+            account,
+            bytes,
+            t,
+            push,
+            from_lid,
+        } = command
+        else {
+            return Err("no token".into());
+        };
+        let (issuer, to) = (self.person(&peer)?, self.account(account.as_deref())?);
+        let token = Token {
+            bytes: match bytes {
+                Some(bytes) => hex::decode(bytes).map_err(|error| error.to_string())?,
+                None => self.rng.bytes::<11>().to_vec(),
+            },
+            t: t.map_or_else(|| self.now(), UnixSeconds),
+        };
+        let reply = Reply::Token {
+            bytes: hex::encode(&token.bytes),
+            t: token.t.0,
+        };
+        self.grant(issuer, to, token);
+        if push {
+            self.push_token(issuer, to, from_lid);
+        }
+        Ok(reply)
+    }
+
+    fn obey_about_server(&mut self, command: Command) -> Obeyed {
+        match command {
+            Command::AdvanceTime { seconds } => self.clock = self.clock.advanced(seconds),
+            Command::CertFault { fault } => self.cert_fault = fault,
+            Command::ClearViolations => self.journal.violations.clear(),
+            Command::FailLogin(failure) => self.login_faults.push(failure),
+            Command::SetProps { props } => self.props = props,
+            Command::SetTime { time } => self.clock = time,
+            Command::ScanQr {
+                qr,
+                pn,
+                lid,
+                lid_migrated,
+            } => {
+                let pn = pn.as_deref().unwrap_or(DEFAULT_PN);
+                let person = match self.find(&Jid::pn(pn)) {
+                    Some(person) => person,
+                    None => self.add_person(pn, lid.as_deref().unwrap_or(DEFAULT_LID)),
+                };
+                let person_state = &mut self.people[person];
+                person_state.lid_migrated = lid_migrated.unwrap_or(person_state.lid_migrated);
+                let device = self.scan(&Scan { qr: &qr, person })?.device;
+                let client = ClientId { person, device };
+                return Ok(Reply::Linked {
+                    jid: self.wire(client, false).reveal(),
+                    lid: self.wire(client, true).reveal(),
+                    device,
+                });
+            }
+            _ => return Err("not about the server".into()),
+        }
+        Ok(Reply::Done)
+    }
+
+    fn obey_about_client(&mut self, command: Command) -> Obeyed {
+        match command {
+            Command::AckMode { account, mode } => {
+                let client = self.linked(account.as_deref())?;
+                self.faults(client).acks = mode;
+            }
+            Command::DropConnection { account, when } => {
+                let client = self.linked(account.as_deref())?;
+                if when == DropWhen::Now {
+                    self.end(client, None)?;
+                } else {
+                    self.faults(client).drop = Some(when);
+                }
+            }
+            Command::IqFault {
+                account,
+                kind,
+                error,
+                count,
+            } => {
+                let client = self.linked(account.as_deref())?;
+                self.faults(client).iqs.push(IqFault {
+                    kind,
+                    left: count,
+                    error,
+                });
+            }
+            Command::NackNext {
+                account,
+                code,
+                count,
+            } => {
+                let client = self.linked(account.as_deref())?;
+                let nacks = &mut self.faults(client).nacks;
+                nacks.extend((0..count).map(|_| code));
+            }
+            Command::Push { account, node } => {
+                let client = self.linked(account.as_deref())?;
+                let node = node.node()?;
+                if node.value("id").is_some() && node.tag != "iq" {
+                    self.post(client, node);
+                } else if let Some(connection) = self.client(client).and_then(|c| c.connection) {
+                    self.write(connection, node);
+                }
+            }
+            Command::PrekeysLow { account, value } => {
+                let person = self.account(account.as_deref())?;
+                self.push_prekey_count(person, value);
+            }
+            Command::ReleaseAcks { account } => {
+                let client = self.linked(account.as_deref())?;
+                let count = self.release_acks(client);
+                return Ok(Reply::Count { count });
+            }
+            Command::SetSalt { account, salt } => {
+                let person = self.account(account.as_deref())?;
+                let salt = salt.map(hex::decode).transpose();
+                self.people[person].nct_salt = salt.map_err(|error| error.to_string())?;
+            }
+            Command::StreamError { account, kind } => {
+                let client = self.linked(account.as_deref())?;
+                self.end(client, Some(stream_error(kind)))?;
+            }
+            Command::Unlink { account } => {
+                let client = self.linked(account.as_deref())?;
+                self.unlink(client);
+            }
+            command => return self.set_limits(command),
+        }
+        Ok(Reply::Done)
+    }
+
+    fn set_limits(&mut self, command: Command) -> Obeyed {
+        match command {
+            Command::SetTimelock {
+                account,
+                active,
+                until,
+                kind,
+                push,
+            } => {
+                let person = self.account(account.as_deref())?;
+                self.people[person].timelock = Timelock {
+                    active,
+                    until: until.map(UnixSeconds),
+                    kind,
+                };
+                if push {
+                    self.push_timelock(person);
+                }
+            }
+            Command::SetCap {
+                account,
+                status,
+                total,
+                used,
+                cycle_end,
+                push,
+            } => {
+                let person = self.account(account.as_deref())?;
+                self.people[person].capping = Capping {
+                    status,
+                    total,
+                    used,
+                    cycle_start: self.now(),
+                    cycle_end: UnixSeconds(cycle_end),
+                };
+                if push {
+                    self.push_capping(person);
+                }
+            }
+            _ => return Err("not about limits".into()),
+        }
+        Ok(Reply::Done)
+    }
+
+    /// Ends a client's connection: with a last stanza, or cut.
+    fn end(&mut self, client: ClientId, farewell: Option<Node>) -> Result<(), String> {
+        let connection = self.client(client).and_then(|client| client.connection);
+        let connection = connection.ok_or("the client is not connected")?;
+        match farewell {
+            Some(node) => {
+                self.write(connection, node);
+                self.out(connection, Out::Close);
+            }
+            None => self.out(connection, Out::Cut),
+        }
+        Ok(())
+    }
+
+    /// The person behind a number or LID in any spelling.
+    pub(crate) fn person(&self, name: &str) -> Result<PersonId, String> {
+        let named = |person: &&crate::people::Person| person.pn == name || person.lid == name;
+        let by_jid = || self.find(&name.parse().ok()?);
+        let by_digits = self.people.iter().find(named);
+        by_digits
+            .and_then(|found| self.people.iter().position(|p| core::ptr::eq(p, found)))
+            .or_else(by_jid)
+            .ok_or_else(|| format!("nobody is called {name}"))
+    }
+
+    /// The named account, or the only one with a linked client.
+    pub(crate) fn account(&self, name: Option<&str>) -> Result<PersonId, String> {
+        if let Some(name) = name {
+            return self.person(name);
+        }
+        let mut linked = (0..self.people.len()).filter(|p| !self.people[*p].clients.is_empty());
+        match (linked.next(), linked.next()) {
+            (Some(person), None) => Ok(person),
+            (None, _) => Err("no client is linked".into()),
+            (Some(_), Some(_)) => Err("several accounts have clients: name one".into()),
+        }
+    }
+
+    /// The newest linked client of an account.
+    pub(crate) fn linked(&self, account: Option<&str>) -> Result<ClientId, String> {
+        let person = self.account(account)?;
+        let client = self.people[person].clients.last();
+        let device = client.ok_or("the account has no linked client")?.device;
+        Ok(ClientId { person, device })
+    }
+}
+
+fn stream_error(kind: StreamErrorKind) -> Node {
+    let error = Node::new("stream:error");
+    match kind {
+        StreamErrorKind::Ack { id } => error.child(Node::new("ack").attr("id", id)),
+        StreamErrorKind::Code(code) => error.num("code", code),
+        StreamErrorKind::DeviceRemoved => error
+            .attr("code", "401")
+            .child(Node::new("conflict").attr("type", "device_removed")),
+        StreamErrorKind::End => Node::new("xmlstreamend"),
+        StreamErrorKind::NotWellFormed => error.child(Node::new("xml-not-well-formed")),
+        StreamErrorKind::Replaced => {
+            error.child(Node::new("conflict").attr("type", "replaced"))
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! The protobuf messages that the server reads and writes, declared a second time.
+//!
+//! Source: spec 16. They are deliberately not those of the protocol crate: a wrong field number in
+//! either place then shows as a failing test instead of cancelling out.
+
+use prost::Message;
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct HandshakeMessage {
+    #[prost(message, optional, tag = "2")]
+    pub(crate) client_hello: Option<ClientHello>,
+    #[prost(message, optional, tag = "3")]
+    pub(crate) server_hello: Option<ServerHello>,
+    #[prost(message, optional, tag = "4")]
+    pub(crate) client_finish: Option<ClientFinish>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct ClientHello {
+    #[prost(bytes = "vec", optional, tag = "1")]
+    pub(crate) ephemeral: Option<Vec<u8>>,
+    #[prost(bytes = "vec", optional, tag = "2")]
+    pub(crate) r#static: Option<Vec<u8>>,
+    #[prost(bytes = "vec", optional, tag = "3")]
+    pub(crate) payload: Option<Vec<u8>>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct ServerHello {
+    #[prost(bytes = "vec", optional, tag = "1")]
+    pub(crate) ephemeral: Option<Vec<u8>>,
+    #[prost(bytes = "vec", optional, tag = "2")]
+    pub(crate) r#static: Option<Vec<u8>>,
+    #[prost(bytes = "vec", optional, tag = "3")]
+    pub(crate) payload: Option<Vec<u8>>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct ClientFinish {
+    #[prost(bytes = "vec", optional, tag = "1")]
+    pub(crate) r#static: Option<Vec<u8>>,
+    #[prost(bytes = "vec", optional, tag = "2")]
+    pub(crate) payload: Option<Vec<u8>>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct CertChain {
+    #[prost(message, optional, tag = "1")]
+    pub(crate) leaf: Option<NoiseCertificate>,
+    #[prost(message, optional, tag = "2")]
+    pub(crate) intermediate: Option<NoiseCertificate>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct NoiseCertificate {
+    #[prost(bytes = "vec", optional, tag = "1")]
+    pub(crate) details: Option<Vec<u8>>,
+    #[prost(bytes = "vec", optional, tag = "2")]
+    pub(crate) signature: Option<Vec<u8>>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct CertificateDetails {
+    #[prost(uint32, optional, tag = "1")]
+    pub(crate) serial: Option<u32>,
+    #[prost(uint32, optional, tag = "2")]
+    pub(crate) issuer_serial: Option<u32>,
+    #[prost(bytes = "vec", optional, tag = "3")]
+    pub(crate) key: Option<Vec<u8>>,
+    #[prost(uint64, optional, tag = "4")]
+    pub(crate) not_before: Option<u64>,
+    #[prost(uint64, optional, tag = "5")]
+    pub(crate) not_after: Option<u64>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct ClientPayload {
+    #[prost(uint64, optional, tag = "1")]
+    pub(crate) username: Option<u64>,
+    #[prost(bool, optional, tag = "3")]
+    pub(crate) passive: Option<bool>,
+    #[prost(message, optional, tag = "5")]
+    pub(crate) user_agent: Option<UserAgent>,
+    #[prost(uint32, optional, tag = "18")]
+    pub(crate) device: Option<u32>,
+    #[prost(message, optional, tag = "19")]
+    pub(crate) device_pairing_data: Option<DevicePairingData>,
+    #[prost(int32, optional, tag = "24")]
+    pub(crate) login_counter: Option<i32>,
+    #[prost(bool, optional, tag = "33")]
+    pub(crate) pull: Option<bool>,
+    #[prost(bool, optional, tag = "41")]
+    pub(crate) lid_db_migrated: Option<bool>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct UserAgent {
+    #[prost(int32, optional, tag = "1")]
+    pub(crate) platform: Option<i32>,
+    #[prost(message, optional, tag = "2")]
+    pub(crate) app_version: Option<AppVersion>,
+    #[prost(string, optional, tag = "9")]
+    pub(crate) phone_id: Option<String>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct AppVersion {
+    #[prost(uint32, optional, tag = "1")]
+    pub(crate) primary: Option<u32>,
+    #[prost(uint32, optional, tag = "2")]
+    pub(crate) secondary: Option<u32>,
+    #[prost(uint32, optional, tag = "3")]
+    pub(crate) tertiary: Option<u32>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct DevicePairingData {
+    #[prost(bytes = "vec", optional, tag = "1")]
+    pub(crate) registration_id: Option<Vec<u8>>,
+    #[prost(bytes = "vec", optional, tag = "2")]
+    pub(crate) key_type: Option<Vec<u8>>,
+    #[prost(bytes = "vec", optional, tag = "3")]
+    pub(crate) identity: Option<Vec<u8>>,
+    #[prost(bytes = "vec", optional, tag = "4")]
+    pub(crate) signed_prekey_id: Option<Vec<u8>>,
+    #[prost(bytes = "vec", optional, tag = "5")]
+    pub(crate) signed_prekey: Option<Vec<u8>>,
+    #[prost(bytes = "vec", optional, tag = "6")]
+    pub(crate) signed_prekey_signature: Option<Vec<u8>>,
+    #[prost(bytes = "vec", optional, tag = "7")]
+    pub(crate) build_hash: Option<Vec<u8>>,
+    #[prost(bytes = "vec", optional, tag = "8")]
+    pub(crate) device_props: Option<Vec<u8>>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct SignedDeviceIdentityHmac {
+    #[prost(bytes = "vec", optional, tag = "1")]
+    pub(crate) details: Option<Vec<u8>>,
+    #[prost(bytes = "vec", optional, tag = "2")]
+    pub(crate) hmac: Option<Vec<u8>>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct SignedDeviceIdentity {
+    #[prost(bytes = "vec", optional, tag = "1")]
+    pub(crate) details: Option<Vec<u8>>,
+    #[prost(bytes = "vec", optional, tag = "2")]
+    pub(crate) account_signature_key: Option<Vec<u8>>,
+    #[prost(bytes = "vec", optional, tag = "3")]
+    pub(crate) account_signature: Option<Vec<u8>>,
+    #[prost(bytes = "vec", optional, tag = "4")]
+    pub(crate) device_signature: Option<Vec<u8>>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct DeviceIdentity {
+    #[prost(uint32, optional, tag = "1")]
+    pub(crate) raw_id: Option<u32>,
+    #[prost(uint64, optional, tag = "2")]
+    pub(crate) timestamp: Option<u64>,
+    #[prost(uint32, optional, tag = "3")]
+    pub(crate) key_index: Option<u32>,
+    #[prost(int32, optional, tag = "4")]
+    pub(crate) account_type: Option<i32>,
+    #[prost(int32, optional, tag = "5")]
+    pub(crate) device_type: Option<i32>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct SignedKeyIndexList {
+    #[prost(bytes = "vec", optional, tag = "1")]
+    pub(crate) details: Option<Vec<u8>>,
+    #[prost(bytes = "vec", optional, tag = "2")]
+    pub(crate) account_signature: Option<Vec<u8>>,
+    #[prost(bytes = "vec", optional, tag = "3")]
+    pub(crate) account_signature_key: Option<Vec<u8>>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct KeyIndexList {
+    #[prost(uint32, optional, tag = "1")]
+    pub(crate) raw_id: Option<u32>,
+    #[prost(uint64, optional, tag = "2")]
+    pub(crate) timestamp: Option<u64>,
+    #[prost(uint32, optional, tag = "3")]
+    pub(crate) current_index: Option<u32>,
+    #[prost(uint32, repeated, tag = "4")]
+    pub(crate) valid_indexes: Vec<u32>,
+    #[prost(int32, optional, tag = "5")]
+    pub(crate) account_type: Option<i32>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct ClientPairingProps {
+    #[prost(bool, optional, tag = "1")]
+    pub(crate) is_chat_db_lid_migrated: Option<bool>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct SignalMessage {
+    #[prost(bytes = "vec", optional, tag = "1")]
+    pub(crate) ratchet_key: Option<Vec<u8>>,
+    #[prost(uint32, optional, tag = "2")]
+    pub(crate) counter: Option<u32>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct PreKeySignalMessage {
+    #[prost(uint32, optional, tag = "1")]
+    pub(crate) prekey_id: Option<u32>,
+    #[prost(bytes = "vec", optional, tag = "3")]
+    pub(crate) identity: Option<Vec<u8>>,
+    #[prost(bytes = "vec", optional, tag = "4")]
+    pub(crate) message: Option<Vec<u8>>,
+    #[prost(uint32, optional, tag = "5")]
+    pub(crate) registration_id: Option<u32>,
+}
+
+/// The parts of a chat message that the model phones look at.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct ChatMessage {
+    #[prost(string, optional, tag = "1")]
+    pub(crate) conversation: Option<String>,
+    #[prost(message, optional, tag = "6")]
+    pub(crate) extended_text: Option<ExtendedText>,
+    #[prost(message, optional, boxed, tag = "31")]
+    pub(crate) device_sent: Option<Box<DeviceSent>>,
+}
+
+impl ChatMessage {
+    /// The text, whichever way it is carried.
+    pub(crate) fn text(&self) -> Option<&str> {
+        let extended = self
+            .extended_text
+            .as_ref()
+            .and_then(|text| text.text.as_deref());
+        self.conversation.as_deref().or(extended)
+    }
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct ExtendedText {
+    #[prost(string, optional, tag = "1")]
+    pub(crate) text: Option<String>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct DeviceSent {
+    #[prost(string, optional, tag = "1")]
+    pub(crate) destination: Option<String>,
+    #[prost(message, optional, boxed, tag = "2")]
+    pub(crate) message: Option<Box<ChatMessage>>,
+}
