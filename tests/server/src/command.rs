@@ -13,18 +13,29 @@ use serde::{Deserialize, Serialize};
 use crate::cert::CertFault;
 use crate::faults::{AckMode, DropWhen, IqError};
 use crate::gate::Gate;
-use crate::journal::{Issued, Judged, Received, ReceiptSeen, Violation};
 use crate::login::Failure;
 use crate::nodejson::NodeJson;
+use crate::reply::Condition;
 use crate::time::TimeSource;
 
 /// An order or a question.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(tag = "cmd", rename_all = "snake_case", deny_unknown_fields)]
-#[expect(missing_docs, reason = "every command and field is explained in README.md")]
+#[expect(
+    missing_docs,
+    reason = "every command and field is explained in README.md"
+)]
 pub enum Command {
-    AckMode { #[serde(default)] account: Option<String>, mode: AckMode },
-    AddDevice { peer: String, #[serde(default = "yes")] announce: bool },
+    AckMode {
+        #[serde(default)]
+        account: Option<String>,
+        mode: AckMode,
+    },
+    AddDevice {
+        peer: String,
+        #[serde(default = "yes")]
+        announce: bool,
+    },
     AddPeer {
         pn: String,
         lid: String,
@@ -35,13 +46,28 @@ pub enum Command {
         #[serde(default)]
         aliases: Vec<String>,
     },
-    AdvanceTime { seconds: i64 },
-    CertFault { fault: CertFault },
+    AdvanceTime {
+        seconds: i64,
+    },
+    CertFault {
+        fault: CertFault,
+    },
     ClearViolations,
-    DropConnection { #[serde(default)] account: Option<String>, when: DropWhen },
+    DropConnection {
+        #[serde(default)]
+        account: Option<String>,
+        when: DropWhen,
+    },
     FailLogin(Failure),
-    Heard { #[serde(default)] tag: Option<String> },
-    IdentityChange { peer: String, #[serde(default = "yes")] announce: bool },
+    Heard {
+        #[serde(default)]
+        tag: Option<String>,
+    },
+    IdentityChange {
+        peer: String,
+        #[serde(default = "yes")]
+        announce: bool,
+    },
     IqFault {
         #[serde(default)]
         account: Option<String>,
@@ -64,7 +90,10 @@ pub enum Command {
         #[serde(default = "yes")]
         from_lid: bool,
     },
-    Issued { #[serde(default)] peer: Option<String> },
+    Issued {
+        #[serde(default)]
+        peer: Option<String>,
+    },
     Messages,
     NackNext {
         #[serde(default)]
@@ -85,12 +114,31 @@ pub enum Command {
         #[serde(default = "yes")]
         from_lid: bool,
     },
-    PrekeysLow { #[serde(default)] account: Option<String>, value: u32 },
-    Push { #[serde(default)] account: Option<String>, node: NodeJson },
+    PrekeysLow {
+        #[serde(default)]
+        account: Option<String>,
+        value: u32,
+    },
+    Push {
+        #[serde(default)]
+        account: Option<String>,
+        node: NodeJson,
+    },
     Receipts,
-    Received { #[serde(default)] peer: Option<String> },
-    ReleaseAcks { #[serde(default)] account: Option<String> },
-    RemoveDevice { peer: String, device: u16, #[serde(default = "yes")] announce: bool },
+    Received {
+        #[serde(default)]
+        peer: Option<String>,
+    },
+    ReleaseAcks {
+        #[serde(default)]
+        account: Option<String>,
+    },
+    RemoveDevice {
+        peer: String,
+        device: u16,
+        #[serde(default = "yes")]
+        announce: bool,
+    },
     RetryRequest {
         peer: String,
         #[serde(default)]
@@ -101,6 +149,7 @@ pub enum Command {
         #[serde(default = "once")]
         count: u32,
     },
+    Routing,
     ScanQr {
         qr: String,
         #[serde(default)]
@@ -132,10 +181,21 @@ pub enum Command {
         #[serde(default)]
         push: bool,
     },
-    SetGate { peer: String, gate: Gate },
-    SetProps { props: BTreeMap<u32, String> },
-    SetSalt { #[serde(default)] account: Option<String>, salt: Option<String> },
-    SetTime { time: TimeSource },
+    SetGate {
+        peer: String,
+        gate: Gate,
+    },
+    SetProps {
+        props: BTreeMap<String, String>,
+    },
+    SetSalt {
+        #[serde(default)]
+        account: Option<String>,
+        salt: Option<String>,
+    },
+    SetTime {
+        time: TimeSource,
+    },
     SetTimelock {
         #[serde(default)]
         account: Option<String>,
@@ -147,13 +207,30 @@ pub enum Command {
         #[serde(default)]
         push: bool,
     },
-    Stats { #[serde(default)] account: Option<String> },
-    StreamError { #[serde(default)] account: Option<String>, kind: StreamErrorKind },
-    Unanswered { #[serde(default)] account: Option<String> },
+    Stats {
+        #[serde(default)]
+        account: Option<String>,
+    },
+    StreamError {
+        #[serde(default)]
+        account: Option<String>,
+        kind: StreamErrorKind,
+    },
+    Unanswered {
+        #[serde(default)]
+        account: Option<String>,
+    },
     Unexpected,
-    Unlink { #[serde(default)] account: Option<String> },
+    Unlink {
+        #[serde(default)]
+        account: Option<String>,
+    },
     Violations,
-    WaitFor { condition: Condition, #[serde(default = "ten_seconds")] timeout_ms: u64 },
+    WaitFor {
+        condition: Condition,
+        #[serde(default = "ten_seconds")]
+        timeout_ms: u64,
+    },
 }
 
 impl Command {
@@ -181,56 +258,6 @@ pub enum StreamErrorKind {
     Replaced,
 }
 
-/// What to wait for. Counts are "at least".
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-#[expect(missing_docs, reason = "every condition is explained in README.md")]
-pub enum Condition {
-    Answered { #[serde(default)] account: Option<String> },
-    Connected { #[serde(default)] account: Option<String> },
-    Disconnected { #[serde(default)] account: Option<String> },
-    Iq { kind: String, count: u64 },
-    Issued { #[serde(default)] peer: Option<String>, count: usize },
-    Linked { count: usize },
-    Logins { count: u64 },
-    Messages { count: usize },
-    Pairing,
-    Receipts { #[serde(default)] kind: Option<String>, count: usize },
-    Received { #[serde(default)] peer: Option<String>, #[serde(default)] text: Option<String>, count: usize },
-    Violations { count: usize },
-}
-
-/// What the server says.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(tag = "reply", rename_all = "snake_case")]
-#[expect(missing_docs, reason = "every reply is explained in README.md")]
-pub enum Reply {
-    Count { count: usize },
-    Device { device: u16 },
-    Done,
-    Error { message: String },
-    Heard { stanzas: Vec<NodeJson> },
-    Issued { issued: Vec<Issued> },
-    Linked { jid: String, lid: String, device: u16 },
-    Messages { messages: Vec<Judged> },
-    Receipts { receipts: Vec<ReceiptSeen> },
-    Received { messages: Vec<Received> },
-    Sent { id: String },
-    Stats { frames: u64, logins: u64, connected: bool, prekeys: usize, iqs: BTreeMap<String, u64> },
-    Texts { texts: Vec<String> },
-    Token { bytes: String, t: i64 },
-    Violations { violations: Vec<Violation> },
-    Waited { met: bool },
-}
-
-impl Reply {
-    pub(crate) fn error(error: impl ToString) -> Self {
-        Self::Error {
-            message: error.to_string(),
-        }
-    }
-}
-
 const fn yes() -> bool {
     true
 }
@@ -254,10 +281,7 @@ mod tests {
     #[test]
     fn commands_keep_their_json_form() {
         for (json, command) in [
-            (
-                r#"{"cmd":"scan_qr","qr":"x"}"#,
-                Command::scan_qr("x"),
-            ),
+            (r#"{"cmd":"scan_qr","qr":"x"}"#, Command::scan_qr("x")),
             (
                 r#"{"cmd":"set_gate","peer":"1","gate":{"refuse":403}}"#,
                 Command::SetGate {
@@ -283,7 +307,7 @@ mod tests {
             (
                 r#"{"cmd":"set_props","props":{"909":"26"}}"#,
                 Command::SetProps {
-                    props: BTreeMap::from([(909, "26".into())]),
+                    props: BTreeMap::from([("909".into(), "26".into())]),
                 },
             ),
             (r#"{"cmd":"violations"}"#, Command::Violations),

@@ -63,6 +63,10 @@ pub(crate) async fn serve(mut socket: Socket, shared: Shared) {
         client_static,
         payload,
     } = done;
+    if let Some(routing) = deframer.routing() {
+        let routing = hex::encode(routing);
+        shared.with(|world| world.journal.routing.push(routing));
+    }
     let (sender, mut receiver) = unbounded_channel();
     let id = shared.with(|world| world.connected(sender, client_static, &payload));
     loop {

@@ -144,7 +144,7 @@ impl World {
             return;
         };
         let account = self.people[client.person].account_key();
-        let identity = self.client(client).map(|client| client.identity.clone());
+        let identity = self.client(client).map(|client| client.identity);
         let (Some(account), Some(identity)) = (account, identity) else {
             return;
         };

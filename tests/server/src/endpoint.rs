@@ -96,7 +96,7 @@ impl Endpoint {
         });
         Bundle {
             registration_id: self.ours.registration_id,
-            identity: self.ours.identity.public.clone(),
+            identity: self.ours.identity.public,
             signed_prekey: SignedPreKey {
                 id: self.signed_prekey.id,
                 key: *self.signed_prekey.pair.public.as_bytes(),
@@ -194,7 +194,7 @@ fn signal_bundle(bundle: &Bundle) -> Option<signal::Bundle> {
     };
     Some(signal::Bundle {
         registration_id: bundle.registration_id,
-        identity: bundle.identity.clone(),
+        identity: bundle.identity,
         signed_prekey: signal::SignedPreKey {
             id: bundle.signed_prekey.id,
             key: PublicKey::from_raw(&bundle.signed_prekey.key)?,

@@ -10,8 +10,9 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::accept_hdr_async;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 
-use crate::command::{Command, Reply};
+use crate::command::Command;
 use crate::connection;
+use crate::reply::Reply;
 use crate::server::Shared;
 
 const MAX_REQUEST: usize = 1 << 20;
@@ -40,10 +41,6 @@ pub(crate) async fn greet(stream: TcpStream, shared: Shared) {
 struct Upgrade(Shared);
 
 impl tokio_tungstenite::tungstenite::handshake::server::Callback for Upgrade {
-    #[expect(
-        clippy::result_large_err,
-        reason = "the signature belongs to the WebSocket library"
-    )]
     fn on_request(self, request: &Request, response: Response) -> Result<Response, ErrorResponse> {
         let origin = request.headers().get("Origin");
         if origin.is_none_or(|origin| origin != ORIGIN) {

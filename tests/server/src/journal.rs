@@ -96,13 +96,6 @@ pub struct ReceiptSeen {
     pub count: Option<u32>,
 }
 
-/// A stanza from a client, as decoded.
-#[derive(Clone, Debug)]
-pub(crate) struct Heard {
-    pub(crate) account: Option<String>,
-    pub(crate) node: Node,
-}
-
 /// Everything noticed since the start.
 #[derive(Debug, Default)]
 pub(crate) struct Journal {
@@ -112,10 +105,12 @@ pub(crate) struct Journal {
     pub(crate) judged: Vec<Judged>,
     pub(crate) issued: Vec<Issued>,
     pub(crate) receipts: Vec<ReceiptSeen>,
-    pub(crate) heard: VecDeque<Heard>,
+    pub(crate) heard: VecDeque<Node>,
     pub(crate) iqs: BTreeMap<(String, String), u64>,
     pub(crate) frames: BTreeMap<String, u64>,
     pub(crate) logins: u64,
+    /// Routing prefixes that clients connected with, in hex.
+    pub(crate) routing: Vec<String>,
 }
 
 impl Journal {
@@ -133,14 +128,10 @@ impl Journal {
     }
 
     pub(crate) fn hear(&mut self, account: Option<String>, node: &Node) {
-        let who = account.clone().unwrap_or_default();
-        *self.frames.entry(who).or_default() += 1;
+        *self.frames.entry(account.unwrap_or_default()).or_default() += 1;
         if self.heard.len() == MAX_STANZAS {
             self.heard.pop_front();
         }
-        self.heard.push_back(Heard {
-            account,
-            node: node.clone(),
-        });
+        self.heard.push_back(node.clone());
     }
 }

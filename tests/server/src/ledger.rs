@@ -73,11 +73,6 @@ impl Ledger {
     pub(crate) fn holds(&self, id: &str, stanza: &[u8]) -> bool {
         self.accepted.get(id) == Some(&sha256(stanza))
     }
-
-    /// Whether any stanza with that id was accepted.
-    pub(crate) fn knows(&self, id: &str) -> bool {
-        self.accepted.contains_key(id)
-    }
 }
 
 #[cfg(test)]

@@ -34,7 +34,9 @@ impl World {
             self.violation(connection, "message_attribute", "no id");
             return;
         };
-        let resend = self.client(client).is_some_and(|c| c.ledger.holds(&id, stanza));
+        let resend = self
+            .client(client)
+            .is_some_and(|c| c.ledger.holds(&id, stanza));
         let verdict = if resend {
             Ok(None)
         } else {
@@ -183,10 +185,8 @@ impl World {
             (None, _) => Shown::Nothing,
             (Some(bytes), Some(salt)) => {
                 let jid = recipient.jid(true).reveal();
-                let expected = sendpath_protocol::crypto::symmetric::hmac_sha256(
-                    salt,
-                    &[jid.as_bytes()],
-                );
+                let expected =
+                    sendpath_protocol::crypto::symmetric::hmac_sha256(salt, &[jid.as_bytes()]);
                 if bytes.as_slice() == expected {
                     Shown::Cstoken
                 } else {

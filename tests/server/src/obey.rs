@@ -5,12 +5,13 @@ use sendpath_protocol::secret::EntropyExt;
 use sendpath_protocol::time::UnixSeconds;
 use sendpath_protocol::wap::Node;
 
-use crate::command::{Command, Reply, StreamErrorKind};
+use crate::command::{Command, StreamErrorKind};
 use crate::connection::Out;
 use crate::faults::{DropWhen, IqFault};
 use crate::limits::{Capping, Timelock};
 use crate::pairing::Scan;
 use crate::people::{ClientId, PersonId, Token};
+use crate::reply::Reply;
 use crate::world::World;
 
 /// The account that scans a code when the command names none.
@@ -44,6 +45,7 @@ impl World {
             | Command::Messages
             | Command::Receipts
             | Command::Received { .. }
+            | Command::Routing
             | Command::Stats { .. }
             | Command::Unanswered { .. }
             | Command::Unexpected
@@ -184,7 +186,11 @@ impl World {
             Command::CertFault { fault } => self.cert_fault = fault,
             Command::ClearViolations => self.journal.violations.clear(),
             Command::FailLogin(failure) => self.login_faults.push(failure),
-            Command::SetProps { props } => self.props = props,
+            Command::SetProps { props } => {
+                let parse = |(code, value): (String, String)| Some((code.parse().ok()?, value));
+                let parsed: Option<_> = props.into_iter().map(parse).collect();
+                self.props = parsed.ok_or("a prop code is not a number")?;
+            }
             Command::SetTime { time } => self.clock = time,
             Command::ScanQr {
                 qr,
@@ -385,8 +391,6 @@ fn stream_error(kind: StreamErrorKind) -> Node {
             .child(Node::new("conflict").attr("type", "device_removed")),
         StreamErrorKind::End => Node::new("xmlstreamend"),
         StreamErrorKind::NotWellFormed => error.child(Node::new("xml-not-well-formed")),
-        StreamErrorKind::Replaced => {
-            error.child(Node::new("conflict").attr("type", "replaced"))
-        }
+        StreamErrorKind::Replaced => error.child(Node::new("conflict").attr("type", "replaced")),
     }
 }

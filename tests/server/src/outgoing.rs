@@ -79,7 +79,10 @@ impl Outgoing {
         let id = node.text("id").ok_or_else(|| missing("id"))?.into_owned();
         let to = node.address("to").ok_or_else(|| missing("to"))?;
         let kind = node.text("type").ok_or_else(|| missing("type"))?;
-        if matches!(to.server_part(), Server::Group | Server::Broadcast | Server::Newsletter) {
+        if matches!(
+            to.server_part(),
+            Server::Group | Server::Broadcast | Server::Newsletter
+        ) {
             if node.find("tctoken").is_some() || node.find("cstoken").is_some() {
                 return Err(Refusal::smax("token_misplaced", "not a one-to-one chat"));
             }
@@ -90,7 +93,10 @@ impl Outgoing {
         }
         for name in ["phash", "addressing_mode"] {
             if node.value(name).is_some() {
-                return Err(Refusal::smax("message_attribute", format!("{name} on a chat")));
+                return Err(Refusal::smax(
+                    "message_attribute",
+                    format!("{name} on a chat"),
+                ));
             }
         }
         let form = form(node, &to)?;
@@ -127,7 +133,10 @@ impl Outgoing {
     }
 
     fn check_namespace(&self) -> Result<(), Refusal> {
-        let mixed = self.sealed.iter().find(|enc| enc.to.is_lid() != self.to.is_lid());
+        let mixed = self
+            .sealed
+            .iter()
+            .find(|enc| enc.to.is_lid() != self.to.is_lid());
         if let Some(enc) = mixed {
             let detail = format!("to={} participant={}", self.to.reveal(), enc.to.reveal());
             return Err(Refusal::new(400, "mixed_namespaces", detail));
@@ -150,7 +159,9 @@ fn form(node: &Node, to: &Jid) -> Result<Form, Refusal> {
     if node.is("category", "peer") {
         return Ok(Form::Peer);
     }
-    let resent = node.find("enc").is_some_and(|enc| enc.value("count").is_some());
+    let resent = node
+        .find("enc")
+        .is_some_and(|enc| enc.value("count").is_some());
     if resent {
         return Ok(Form::Retry);
     }
@@ -221,7 +232,9 @@ mod tests {
             .attr("v", "2")
             .attr("type", "msg")
             .bytes([0x33, 1]);
-        let to_node = Node::new("to").jid("jid", participant.parse().unwrap()).child(enc);
+        let to_node = Node::new("to")
+            .jid("jid", participant.parse().unwrap())
+            .child(enc);
         Node::new("message")
             .attr("id", "A")
             .attr("type", "text")
@@ -246,7 +259,9 @@ mod tests {
         let token = || Node::new("tctoken").bytes([1, 2]);
         let chat = || message("7@lid", "7@lid");
         assert_eq!(code(&chat().child(token())), None);
-        let both = chat().child(token()).child(Node::new("cstoken").bytes([0; 32]));
+        let both = chat()
+            .child(token())
+            .child(Node::new("cstoken").bytes([0; 32]));
         assert_eq!(code(&both), Some((479, "token_shape")));
         let stamped = chat().child(token().attr("t", "1"));
         assert_eq!(code(&stamped), Some((479, "token_shape")));
@@ -266,7 +281,11 @@ mod tests {
         let empty = message("7@lid", "7@lid").children([]);
         assert_eq!(code(&empty), Some((479, "participants")));
         let mut twice = message("7@lid", "7@lid");
-        let again = message("7@lid", "7@lid").find("participants").unwrap().nodes()[0].clone();
+        let again = message("7@lid", "7@lid")
+            .find("participants")
+            .unwrap()
+            .nodes()[0]
+            .clone();
         if let sendpath_protocol::wap::Content::Nodes(nodes) = &mut twice.content {
             nodes[0].push(again);
         }

@@ -135,7 +135,9 @@ impl World {
             .map(|_| format!("2@{}", STANDARD.encode(self.rng.bytes::<24>())))
             .collect();
         let id = self.stanza_id();
-        let nodes = refs.iter().map(|text| Node::new("ref").bytes(text.as_bytes()));
+        let nodes = refs
+            .iter()
+            .map(|text| Node::new("ref").bytes(text.as_bytes()));
         let iq = set_iq(&id).child(Node::new("pair-device").children(nodes));
         if let Some(state) = self.connections.get_mut(&connection) {
             state.phase = Phase::Pairing(Box::new(Candidate {
@@ -157,7 +159,7 @@ impl World {
             .iter()
             .find_map(|(id, state)| match &state.phase {
                 Phase::Pairing(candidate) if candidate.shows(&qr) => {
-                    Some((id, candidate.registration.identity.clone()))
+                    Some((id, candidate.registration.identity))
                 }
                 _ => None,
             })
@@ -295,7 +297,9 @@ impl World {
             .retain(|c| c.device != client.device);
         if let Some(connection) = connection {
             let conflict = Node::new("conflict").attr("type", "device_removed");
-            let error = Node::new("stream:error").attr("code", "401").child(conflict);
+            let error = Node::new("stream:error")
+                .attr("code", "401")
+                .child(conflict);
             self.write(connection, error);
             self.out(connection, Out::Close);
         }

@@ -67,7 +67,9 @@ impl World {
             self.device_hash(person, true),
         );
         let list = self.key_index_list(person);
-        let index = self.people[person].endpoint(device).and_then(|d| d.key_index);
+        let index = self.people[person]
+            .endpoint(device)
+            .and_then(|d| d.key_index);
         let node = Node::new("device")
             .jid("jid", self.people[person].device_jid(false, device))
             .jid("lid", self.people[person].device_jid(true, device))
@@ -80,7 +82,10 @@ impl World {
             inner.push(list);
         }
         let t = self.now();
-        let (pn, lid) = (self.people[person].jid(false), self.people[person].jid(true));
+        let (pn, lid) = (
+            self.people[person].jid(false),
+            self.people[person].jid(true),
+        );
         self.post_everybody(person, |id| {
             Node::new("notification")
                 .attr("type", "devices")
@@ -133,9 +138,7 @@ impl World {
             ..ChatMessage::default()
         };
         let plain = body.encode_to_vec();
-        let id = id.unwrap_or_else(|| {
-            format!("3A{}", hex::encode_upper(self.rng.bytes::<9>()))
-        });
+        let id = id.unwrap_or_else(|| format!("3A{}", hex::encode_upper(self.rng.bytes::<9>())));
         let person = &mut self.people[from.person];
         let endpoint = person.endpoint(from.device).ok_or("no such device")?;
         endpoint.sent.insert(id.clone(), plain.clone());
@@ -168,7 +171,9 @@ impl World {
             return;
         };
         if let Err(error) = self.write_plain(from, to, id, &plain, lid, Some(count), keys) {
-            self.journal.unexpected.push(format!("retry answer: {error}"));
+            self.journal
+                .unexpected
+                .push(format!("retry answer: {error}"));
         }
     }
 
@@ -200,7 +205,9 @@ impl World {
                     None => self.bundle_of(to).ok_or("the client has no keys")?,
                 };
                 let Self { people, rng, .. } = self;
-                let endpoint = people[from.person].endpoint(from.device).ok_or("no device")?;
+                let endpoint = people[from.person]
+                    .endpoint(from.device)
+                    .ok_or("no device")?;
                 endpoint.establish(rng, now, &address, &bundle)?;
                 self.seal(from, to, plain).ok_or("no session")?
             }
@@ -211,7 +218,9 @@ impl World {
             .maybe("count", count.map(|count| count.to_string()))
             .bytes(sealed.bytes);
         let sender = &mut self.people[from.person];
-        let identity = sender.endpoint(from.device).and_then(|d| d.device_identity.clone());
+        let identity = sender
+            .endpoint(from.device)
+            .and_then(|d| d.device_identity.clone());
         let alternative = if lid { "sender_pn" } else { "sender_lid" };
         let mut stanza = Node::new("message")
             .jid("from", sender.device_jid(lid, from.device))

@@ -154,7 +154,7 @@ impl Person {
 
     /// The public account key: the identity of the phone.
     pub(crate) fn account_key(&self) -> Option<PublicKey> {
-        Some(self.devices.first()?.identity().public.clone())
+        Some(self.devices.first()?.identity().public)
     }
 
     /// A device number and a key index that no device of this account ever had.

@@ -122,12 +122,15 @@ impl Mailbox {
     pub(crate) fn answer(&mut self, kind: AnswerKind, tag: &str, id: &str, to: &str) -> Answered {
         let key = (tag.into(), id.into(), to.into());
         let Some(past) = self.history.get_mut(&key) else {
-            let mut others = self.history.keys().filter(|(t, i, _)| (&**t, &**i) == (tag, id));
-            return others.next().map_or(Answered::Unknown, |(_, _, from)| {
-                Answered::Misdirected {
+            let mut others = self
+                .history
+                .keys()
+                .filter(|(t, i, _)| (&**t, &**i) == (tag, id));
+            return others
+                .next()
+                .map_or(Answered::Unknown, |(_, _, from)| Answered::Misdirected {
                     expected: from.clone(),
-                }
-            });
+                });
         };
         let count = match kind {
             AnswerKind::Ack => &mut past.acks,
@@ -163,7 +166,9 @@ mod tests {
     use super::*;
 
     fn stanza(id: &'static str) -> Node {
-        Node::new("message").attr("id", id).jid("from", Jid::lid("7"))
+        Node::new("message")
+            .attr("id", id)
+            .jid("from", Jid::lid("7"))
     }
 
     #[test]

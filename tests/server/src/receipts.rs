@@ -16,7 +16,13 @@ use crate::queue::{AnswerKind, Answered};
 use crate::world::World;
 
 /// Receipts that say a message was taken.
-const TAKEN: [&str; 5] = ["hist_sync", "inactive", "peer_msg", "sender", "server-error"];
+const TAKEN: [&str; 5] = [
+    "hist_sync",
+    "inactive",
+    "peer_msg",
+    "sender",
+    "server-error",
+];
 
 impl World {
     pub(crate) fn on_receipt(&mut self, connection: ConnectionId, client: ClientId, node: &Node) {
@@ -25,7 +31,10 @@ impl World {
             return;
         };
         let kind = node.text("type").map(|kind| kind.into_owned());
-        let more = node.find("list").into_iter().flat_map(|list| list.all("item"));
+        let more = node
+            .find("list")
+            .into_iter()
+            .flat_map(|list| list.all("item"));
         let ids: Vec<String> = core::iter::once(id.into_owned())
             .chain(more.filter_map(|item| item.text("id").map(|id| id.into_owned())))
             .collect();
@@ -40,7 +49,14 @@ impl World {
         }
         if kind.as_deref().is_none_or(|kind| TAKEN.contains(&kind)) {
             for id in &ids {
-                self.answered(connection, client, AnswerKind::Receipt, "message", id, &to.reveal());
+                self.answered(
+                    connection,
+                    client,
+                    AnswerKind::Receipt,
+                    "message",
+                    id,
+                    &to.reveal(),
+                );
             }
         }
         if kind.as_deref() == Some("retry") {
@@ -132,7 +148,9 @@ impl World {
     fn retry_bundle(&self, client: ClientId, keys: &Node) -> Result<Bundle, String> {
         let client = self.client(client).ok_or("not linked")?;
         let bytes = |node: &Node, tag: &str| -> Result<Vec<u8>, String> {
-            let child = node.find(tag).ok_or_else(|| format!("no <{tag}> in keys"))?;
+            let child = node
+                .find(tag)
+                .ok_or_else(|| format!("no <{tag}> in keys"))?;
             Ok(child.payload().unwrap_or_default().to_vec())
         };
         let raw = |node: &Node| -> Result<[u8; 32], String> {

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::command::{Command, Condition, Reply};
+use crate::command::Command;
 use crate::connection::Phase;
-use crate::journal::{Issued, Received, ReceiptSeen};
+use crate::journal::{Issued, ReceiptSeen, Received};
 use crate::nodejson::NodeJson;
+use crate::reply::{Condition, Reply};
 use crate::world::World;
 
 impl World {
@@ -17,7 +18,6 @@ impl World {
                 stanzas: journal
                     .heard
                     .iter()
-                    .map(|heard| &heard.node)
                     .filter(|node| tag.as_ref().is_none_or(|tag| node.tag == *tag))
                     .map(NodeJson::of)
                     .collect(),
@@ -33,6 +33,9 @@ impl World {
             },
             Command::Received { peer } => Reply::Received {
                 messages: self.received_by(peer.as_deref())?.cloned().collect(),
+            },
+            Command::Routing => Reply::Texts {
+                texts: journal.routing.clone(),
             },
             Command::Stats { account } => self.stats(account.as_deref())?,
             Command::Unanswered { account } => {

@@ -8,9 +8,10 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
-use crate::command::{Command, Reply};
+use crate::command::Command;
 use crate::config::Config;
 use crate::http;
+use crate::reply::Reply;
 use crate::world::World;
 
 /// A server on a loopback port, with its own thread. It ends when dropped.

@@ -51,7 +51,12 @@ impl World {
     pub(crate) fn push_timelock(&mut self, account: PersonId) {
         let state = self.people[account].timelock.json(self.now());
         let root = "xwa2_notify_account_reachout_timelock";
-        self.push_mex(account, "NotificationUserReachoutTimelockUpdate", root, &state);
+        self.push_mex(
+            account,
+            "NotificationUserReachoutTimelockUpdate",
+            root,
+            &state,
+        );
     }
 
     pub(crate) fn push_capping(&mut self, account: PersonId) {
@@ -90,11 +95,7 @@ impl World {
     }
 
     /// A presence from a client: a subscription may carry a token.
-    pub(crate) fn on_presence(
-        &mut self,
-        connection: crate::connection::ConnectionId,
-        node: &Node,
-    ) {
+    pub(crate) fn on_presence(&mut self, connection: crate::connection::ConnectionId, node: &Node) {
         let Some(token) = node.find("tctoken") else {
             return;
         };

@@ -119,7 +119,11 @@ impl World {
 
     /// Posts to all clients of a person; `make` gets a fresh id each time.
     pub(crate) fn post_all(&mut self, person: PersonId, make: impl Fn(String) -> Node) {
-        let devices: Vec<u16> = self.people[person].clients.iter().map(|c| c.device).collect();
+        let devices: Vec<u16> = self.people[person]
+            .clients
+            .iter()
+            .map(|c| c.device)
+            .collect();
         for device in devices {
             let id = self.stanza_id();
             self.post(ClientId { person, device }, make(id));
@@ -144,7 +148,11 @@ impl World {
     /// A decrypted frame: the stanza and its exact bytes.
     pub(crate) fn frame(&mut self, connection: ConnectionId, frame: &[u8]) {
         let Ok(node) = sendpath_protocol::wap::decode(frame) else {
-            self.violation(connection, "undecodable_stanza", format!("{} bytes", frame.len()));
+            self.violation(
+                connection,
+                "undecodable_stanza",
+                format!("{} bytes", frame.len()),
+            );
             let fault = Node::new("stream:error").child(Node::new("xml-not-well-formed"));
             self.write(connection, fault);
             self.out(connection, Out::Close);

@@ -15,7 +15,9 @@ use crate::world::World;
 
 impl World {
     pub(super) fn prekey_count(&self, client: ClientId) -> Answer {
-        let count = self.client(client).map_or(0, |client| client.one_time.len());
+        let count = self
+            .client(client)
+            .map_or(0, |client| client.one_time.len());
         Answer::Result(vec![Node::new("count").num("value", count)])
     }
 
@@ -121,7 +123,10 @@ impl World {
         let Some(key) = node.find("key") else {
             return Answer::bad_request();
         };
-        let asked: Vec<Jid> = key.all("user").filter_map(|user| user.address("jid")).collect();
+        let asked: Vec<Jid> = key
+            .all("user")
+            .filter_map(|user| user.address("jid"))
+            .collect();
         if asked.is_empty() {
             return Answer::bad_request();
         }
@@ -166,7 +171,7 @@ impl World {
         client.spent_prekeys.extend(one_time.map(|(id, _)| id));
         Some(Bundle {
             registration_id: client.registration_id,
-            identity: client.identity.clone(),
+            identity: client.identity,
             signed_prekey: client.signed_prekey.clone(),
             one_time,
             device_identity: Some(client.device_identity.clone()),

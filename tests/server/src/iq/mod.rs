@@ -128,7 +128,9 @@ impl World {
     /// An IQ that makes no sense before login.
     pub(crate) fn unknown_iq(&mut self, connection: ConnectionId, node: &Node) {
         let kind = kind(node);
-        self.journal.unexpected.push(format!("iq {kind} before login"));
+        self.journal
+            .unexpected
+            .push(format!("iq {kind} before login"));
         let answer = Answer::error(501, "feature-not-implemented");
         self.respond(connection, node, answer);
     }

@@ -72,7 +72,14 @@ impl World {
     }
 
     pub(super) fn privacy_settings() -> Answer {
-        let names = ["readreceipts", "last", "profile", "status", "online", "groupadd"];
+        let names = [
+            "readreceipts",
+            "last",
+            "profile",
+            "status",
+            "online",
+            "groupadd",
+        ];
         let settings = names.map(|name| {
             Node::new("category")
                 .attr("name", name)

@@ -112,7 +112,9 @@ impl World {
                 .num("id", device)
                 .maybe("key-index", index.map(|index| index.to_string()))
         });
-        let list = Node::new("device-list").attr("hash", hash).children(devices);
+        let list = Node::new("device-list")
+            .attr("hash", hash)
+            .children(devices);
         let devices = Node::new("devices").child(list);
         Some(match self.key_index_list(person) {
             Some(list) => devices.child(list),
