@@ -21,6 +21,13 @@ impl Default for ServerConfig {
     }
 }
 
+/// Headers of the WebSocket upgrade, as the web client sends them.
+pub const UPGRADE_HEADERS: &[(&str, &str)] = &[
+    ("Origin", "https://web.whatsapp.com"),
+    ("Cache-Control", "no-cache"),
+    ("Pragma", "no-cache"),
+];
+
 /// WhatsApp's root key, public since the first multi-device clients.
 pub const WHATSAPP_ROOT_KEY: [u8; 32] = [
     0x14, 0x23, 0x75, 0x57, 0x4d, 0x0a, 0x58, 0x71, 0x66, 0xaa, 0xe7, 0x1e, 0xbe, 0x51, 0x64, 0x37,

@@ -1,5 +1,6 @@
 //! What hosts are told.
 
+use crate::error::Fault;
 use crate::jid::Jid;
 use crate::peer::PeerKey;
 use crate::time::UnixSeconds;
@@ -145,6 +146,8 @@ pub enum DisconnectReason {
         /// When a temporary ban ends.
         until: Option<UnixSeconds>,
     },
+    /// The store failed or a bug of ours was met; the session is rebuilt from the store.
+    Fault(Fault),
     /// The server's certificate chain or the handshake failed.
     Handshake(String),
     /// The server sent nothing for too long.

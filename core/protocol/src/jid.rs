@@ -125,6 +125,19 @@ impl Jid {
         Self::user(digits, Server::Pn)
     }
 
+    /// The account a host names: `<digits>@s.whatsapp.net`, `<digits>@lid`, `<digits>@c.us` or the
+    /// digits of a phone number. `None` for anything one cannot send to.
+    pub fn recipient(text: &str) -> Option<Self> {
+        if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Some(Self::pn(text));
+        }
+        let jid: Self = text.parse().ok()?;
+        if jid.server == Server::LegacyPn && jid.device == 0 {
+            return Some(Self::pn(jid.user));
+        }
+        jid.is_user().then(|| jid.account())
+    }
+
     /// A LID account.
     pub fn lid(digits: impl Into<Box<str>>) -> Self {
         Self::user(digits, Server::Lid)
@@ -291,6 +304,19 @@ impl fmt::Debug for Jid {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hosts_name_accounts_by_number_or_address_and_nothing_else() {
+        let reveal = |text| Jid::recipient(text).map(|jid| jid.reveal());
+        let pn = Some("4915551@s.whatsapp.net".to_owned());
+        for text in ["4915551", "4915551@c.us", "4915551:3@s.whatsapp.net"] {
+            assert_eq!(reveal(text), pn, "{text}");
+        }
+        assert_eq!(reveal("77@lid"), Some("77@lid".into()));
+        for text in ["", "+4915551", "1@g.us", "s.whatsapp.net", "@lid", "1@"] {
+            assert_eq!(reveal(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn text_form_round_trips() {
