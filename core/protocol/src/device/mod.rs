@@ -42,12 +42,23 @@ pub struct DeviceRecord {
     pub adv_secret: Secret<32>,
     /// Id of the next one-time prekey to make: 24 bits, never 0.
     pub next_prekey_id: u32,
+    /// The keys of an upload that the server has not answered yet.
+    pub upload: Option<KeyRange>,
     /// What we know of the server's clock.
     pub clock: ServerClock,
     /// Edge routing bytes for the next connection, if the server gave some.
     pub routing: Option<Vec<u8>>,
     /// The link to an account.
     pub link: Link,
+}
+
+/// One-time prekeys with consecutive ids, modulo the wrap at 24 bits.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct KeyRange {
+    /// The first id.
+    pub first: u32,
+    /// How many.
+    pub count: u32,
 }
 
 /// The public side of our signed prekey.
@@ -188,6 +199,7 @@ impl DeviceRecord {
             },
             adv_secret: Secret::random(cx.rng),
             next_prekey_id: 1,
+            upload: None,
             clock: ServerClock::default(),
             routing: None,
             link: Link::Unpaired,

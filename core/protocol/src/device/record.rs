@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use crate::crypto::curve::{KeyPair, PrivateKey, PublicKey};
-use crate::device::{DeviceRecord, Link, Paired, SignedPreKey};
+use crate::device::{DeviceRecord, KeyRange, Link, Paired, SignedPreKey};
 use crate::secret::Secret;
 use crate::time::{ServerClock, UnixSeconds};
 use crate::txn::{Namespace, Record};
@@ -20,6 +20,7 @@ impl Record for DeviceRecord {
             signed_prekey,
             adv_secret,
             next_prekey_id,
+            upload,
             clock,
             routing,
             link,
@@ -34,6 +35,8 @@ impl Record for DeviceRecord {
             signed_prekey_created: signed_prekey.created.0,
             adv_secret: adv_secret.expose().to_vec(),
             next_prekey_id: *next_prekey_id,
+            upload_first: upload.map(|keys| keys.first),
+            upload_count: upload.map(|keys| keys.count),
             clock_skew: clock.skew(),
             routing: routing.clone(),
             paired: match link {
@@ -65,6 +68,10 @@ impl Record for DeviceRecord {
             },
             adv_secret: Secret::from_slice(&row.adv_secret)?,
             next_prekey_id: row.next_prekey_id,
+            upload: row
+                .upload_first
+                .zip(row.upload_count)
+                .map(|(first, count)| KeyRange { first, count }),
             clock: ServerClock::with_skew(row.clock_skew),
             routing: row.routing.clone(),
             link,
@@ -100,6 +107,10 @@ struct DeviceRow {
     routing: Option<Vec<u8>>,
     #[prost(message, optional, tag = "12")]
     paired: Option<PairedRow>,
+    #[prost(uint32, optional, tag = "13")]
+    upload_first: Option<u32>,
+    #[prost(uint32, optional, tag = "14")]
+    upload_count: Option<u32>,
 }
 
 impl DeviceRow {
@@ -227,6 +238,7 @@ pub(super) mod tests {
             },
             adv_secret: Secret::new([7; 32]),
             next_prekey_id: 813,
+            upload: Some(KeyRange { first: 1, count: 3 }),
             clock: ServerClock::with_skew(-1),
             routing: None,
             link: Link::Paired(Box::new(paired())),
@@ -250,6 +262,7 @@ pub(super) mod tests {
             "3800",
             "4003",
             "4801",
+            "68017003",
         ];
         assert_eq!(hex::encode(device.to_row()), expected.concat());
     }

@@ -11,12 +11,12 @@
 //! reply therefore never leads to two keys with one id: the next upload has new ids.
 
 use crate::crypto::curve::KeyPair;
-use crate::device::DeviceRecord;
+use crate::device::{DeviceRecord, KeyRange};
 use crate::error::Fault;
 use crate::jid::Jid;
 use crate::prekeys::{identity, key_type, one_time_key, registration, signed_key};
-use crate::signal::keys::{MAX_PREKEY_ID, PreKeyRecord};
-use crate::txn::{Cx, Scope};
+use crate::signal::keys::{MAX_PREKEY_ID, PreKeyRecord, prekey_row_id};
+use crate::txn::{Cx, Namespace, Scope};
 use crate::wap::Node;
 
 /// Keys of the first upload after pairing, as WhatsApp Web does. Fewer run out sooner.
@@ -43,7 +43,8 @@ pub fn count(node: &Node) -> Option<u32> {
 /// An upload that brings the supply up again when `left` keys are left at the server: an IQ without
 /// an id, whose keys are durable with this step. `None` when there is nothing to do.
 ///
-/// When it succeeds, call [`succeeded`]; after an error or a lost reply, this again.
+/// When it succeeds, call [`succeeded`], after an error [`refused`]. After either failure or a lost
+/// reply call this again.
 ///
 /// # Errors
 /// What the store says.
@@ -61,6 +62,10 @@ pub fn top_up(
         true if left < LOW => REFILL,
         true => return Ok(None),
     };
+    device.upload = Some(KeyRange {
+        first: device.next_prekey_id,
+        count: number,
+    });
     let mut list = Node::new("list");
     for _ in 0..number {
         let key = next_key(cx, slot, device);
@@ -76,14 +81,26 @@ pub fn top_up(
     ])))
 }
 
-/// The server took an upload.
+/// The server took the upload.
 pub fn succeeded(cx: &mut Cx<'_>, slot: &Scope, device: &mut DeviceRecord) {
-    if let Some(paired) = device.paired_mut()
-        && !paired.server_has_prekeys
-    {
+    device.upload = None;
+    if let Some(paired) = device.paired_mut() {
         paired.server_has_prekeys = true;
-        device.save(cx, slot);
     }
+    device.save(cx, slot);
+}
+
+/// The server refused the upload: nobody will ever use its keys, and they would pile up with every
+/// attempt. Their ids are not used again.
+pub fn refused(cx: &mut Cx<'_>, slot: &Scope, device: &mut DeviceRecord) {
+    let Some(KeyRange { first, count }) = device.upload.take() else {
+        return;
+    };
+    let ids = core::iter::successors(Some(first), |id| Some(after(*id)));
+    for id in ids.zip(0..count).map(|(id, _)| id) {
+        cx.txn.delete(slot, Namespace::PreKey, prekey_row_id(id));
+    }
+    device.save(cx, slot);
 }
 
 /// `<keys>` of a retry receipt: our identity, signed prekey and a fresh one-time key that the
@@ -122,11 +139,12 @@ fn next_key(cx: &mut Cx<'_>, slot: &Scope, device: &mut DeviceRecord) -> PreKeyR
         uploaded: true,
     };
     key.store(&mut cx.txn, slot);
-    device.next_prekey_id = match key.id {
-        MAX_PREKEY_ID.. => 1,
-        id => id + 1,
-    };
+    device.next_prekey_id = after(key.id);
     key
+}
+
+const fn after(id: u32) -> u32 {
+    if id < MAX_PREKEY_ID { id + 1 } else { 1 }
 }
 
 #[cfg(test)]
@@ -134,7 +152,6 @@ mod tests {
     use super::*;
     use crate::device::{Link, Paired};
     use crate::testkit::Bench;
-    use crate::txn::Namespace;
 
     fn device(bench: &mut Bench, server_has_prekeys: bool) -> DeviceRecord {
         let slot = bench.slot.clone();
@@ -241,6 +258,32 @@ mod tests {
         });
         let stored = bench.run(|cx| Ok(DeviceRecord::load(&cx.txn, &slot)?.unwrap()));
         assert!(stored.paired().unwrap().server_has_prekeys);
+    }
+
+    #[test]
+    fn refused_keys_do_not_pile_up_and_lost_ones_stay() {
+        let mut bench = Bench::new(1);
+        let mut device = device(&mut bench, true);
+        let slot = bench.slot.clone();
+        let rows = |bench: &mut Bench| {
+            let scan =
+                |cx: &mut Cx<'_>| Ok(cx.txn.scan(&slot, Namespace::PreKey, b"", None, 999)?);
+            bench.run(scan).len()
+        };
+        device.next_prekey_id = MAX_PREKEY_ID - 1;
+        let first = ids(&top_up_in(&mut bench, &mut device, 0).unwrap());
+        bench.run(|cx| retry_keys(cx, &slot, &mut device));
+        assert_eq!(rows(&mut bench), 51);
+        bench.run(|cx| {
+            refused(cx, &slot, &mut device);
+            refused(cx, &slot, &mut device);
+            Ok(())
+        });
+        assert_eq!(rows(&mut bench), 1);
+        let second = ids(&top_up_in(&mut bench, &mut device, 0).unwrap());
+        assert!(first.iter().all(|id| !second.contains(id)));
+        top_up_in(&mut bench, &mut device, 0);
+        assert_eq!(rows(&mut bench), 101);
     }
 
     #[test]
