@@ -1,0 +1,8 @@
+//! Scenarios of the token specification on the machines themselves: a memory store and virtual
+//! time. The number in a name is the scenario's number.
+// Marks the helpers as test code for the lints.
+#![cfg(test)]
+
+mod lifecycle;
+mod limits;
+mod world;
