@@ -4,7 +4,7 @@ use crate::error::Fault;
 use crate::jid::Jid;
 use crate::peer::PeerKey;
 use crate::time::UnixSeconds;
-use crate::verdict::MessageId;
+use crate::verdict::{MessageId, Outcome};
 
 /// Something that happened. Hosts must tolerate kinds they do not know.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -75,6 +75,8 @@ pub enum Event {
         /// The server's word for the kind, such as `RESTRICT_ALL_COMPANIONS`.
         kind: Option<String>,
     },
+    /// A message that an earlier run of the program had sent was answered now.
+    Settled(Outcome),
     /// A contact's token was stored.
     TokenStored {
         /// The contact.

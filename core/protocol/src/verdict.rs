@@ -15,6 +15,11 @@ impl MessageId {
         good.then(|| Self(text.into()))
     }
 
+    /// An id we built ourselves from visible ASCII.
+    pub(crate) fn from_ascii(text: String) -> Self {
+        Self(text.into())
+    }
+
     /// The id on the wire.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -62,6 +67,17 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// A refusal of ours: nothing was sent.
+    pub const fn local(id: Option<MessageId>, cause: Cause) -> Self {
+        Self {
+            id,
+            cause,
+            code: None,
+            attached: Attached::Undecided,
+            until: None,
+        }
+    }
+
     /// What the host should do.
     pub fn next(&self) -> Next {
         self.cause.next(self.until)

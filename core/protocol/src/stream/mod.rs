@@ -1,3 +1,8 @@
 //! The rules of the stanza stream itself, whatever feature a stanza belongs to.
 
+pub mod ack;
 pub mod ending;
+pub mod iq;
+pub mod keepalive;
+
+pub use ending::Ending;
