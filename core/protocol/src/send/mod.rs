@@ -1,0 +1,155 @@
+//! A message on its way: stages, order, and what is durable when.
+//!
+//! ```text
+//! gate -> resolve LID -> device lists -> sessions -> encrypt + outbox + transmit -> ack
+//! ```
+//! Every stage but the last asks the server at most once and then tries again from the top, so that
+//! a stage whose answer is already known costs nothing. Messages to one chat keep their order;
+//! different chats do not wait for each other.
+
+pub mod content;
+pub mod id;
+pub mod outbox;
+pub mod recent;
+
+use std::collections::BTreeSet;
+
+use crate::effect::OpId;
+use crate::jid::Jid;
+use crate::peer::{DeviceAddress, PeerKey};
+use crate::time::Mono;
+use crate::verdict::MessageId;
+
+/// A message that has not left yet.
+#[derive(Debug)]
+pub struct Outgoing {
+    /// The operation to answer.
+    pub op: OpId,
+    /// Its id.
+    pub id: MessageId,
+    /// The account as the host named it.
+    pub to: Jid,
+    /// The `Message` protobuf, unpadded.
+    pub payload: Payload,
+    /// Do not send after this.
+    pub deadline: Option<Mono>,
+    /// What it waits for.
+    pub stage: Stage,
+    /// What was asked for already.
+    pub asked: Asked,
+}
+
+/// Message bytes that do not show in logs.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Payload(pub Vec<u8>);
+
+impl core::fmt::Debug for Payload {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Payload({} bytes)", self.0.len())
+    }
+}
+
+/// What a message waits for.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Stage {
+    /// Prekey bundles of devices.
+    Keying(BTreeSet<DeviceAddress>),
+    /// Device lists of accounts.
+    Listing(BTreeSet<PeerKey>),
+    /// Nothing but a connection and its turn.
+    Ready,
+    /// The LID of a phone number.
+    Resolving(PeerKey),
+}
+
+/// Questions already answered for one message, whether the answer helped or not.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Asked {
+    /// The LID.
+    pub lid: bool,
+    /// Device lists.
+    pub lists: BTreeSet<PeerKey>,
+    /// Bundles.
+    pub keys: BTreeSet<DeviceAddress>,
+}
+
+impl Outgoing {
+    /// Whether this answer lets the message go on.
+    pub fn resume(&mut self, answered: &Answered) -> bool {
+        let goes_on = match (&self.stage, answered) {
+            (Stage::Resolving(peer), Answered::Lid(answered)) if peer == answered => {
+                self.asked.lid = true;
+                true
+            }
+            (Stage::Listing(wanted), Answered::Lists(answered)) => {
+                self.asked.lists.extend(answered.iter().cloned());
+                wanted.is_subset(&self.asked.lists)
+            }
+            (Stage::Keying(wanted), Answered::Keys(answered)) => {
+                self.asked.keys.extend(answered.iter().cloned());
+                wanted.is_subset(&self.asked.keys)
+            }
+            _ => false,
+        };
+        if goes_on {
+            self.stage = Stage::Ready;
+        }
+        goes_on
+    }
+
+    /// The connection is gone: whatever was asked must be asked again.
+    pub fn restart(&mut self) {
+        self.stage = Stage::Ready;
+        self.asked = Asked::default();
+    }
+}
+
+/// A question of ours that was answered, or that nobody will answer any more.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Answered {
+    /// Bundles of these devices.
+    Keys(BTreeSet<DeviceAddress>),
+    /// The LID of this number.
+    Lid(PeerKey),
+    /// Device lists of these accounts.
+    Lists(BTreeSet<PeerKey>),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outgoing(stage: Stage) -> Outgoing {
+        Outgoing {
+            op: OpId(1),
+            id: MessageId::parse("A").unwrap(),
+            to: Jid::pn("1"),
+            payload: Payload(vec![1]),
+            deadline: None,
+            stage,
+            asked: Asked::default(),
+        }
+    }
+
+    fn lid(user: &str) -> PeerKey {
+        PeerKey::Lid(user.into())
+    }
+
+    #[test]
+    fn a_message_goes_on_when_all_its_lists_were_answered() {
+        let mut message = outgoing(Stage::Listing([lid("1"), lid("2")].into()));
+        message.resume(&Answered::Lists([lid("1")].into()));
+        assert_ne!(message.stage, Stage::Ready);
+        message.resume(&Answered::Lists([lid("2"), lid("3")].into()));
+        assert_eq!(message.stage, Stage::Ready);
+    }
+
+    #[test]
+    fn the_answer_to_another_question_changes_nothing() {
+        let mut message = outgoing(Stage::Resolving(PeerKey::Pn("1".into())));
+        message.resume(&Answered::Lid(PeerKey::Pn("2".into())));
+        assert!(!message.asked.lid);
+        message.restart();
+        assert_eq!(message.stage, Stage::Ready);
+    }
+}

@@ -1,0 +1,319 @@
+//! Messages without an answer: durable until the server has said yes or no, sent again byte for byte
+//! after a lost connection.
+
+use std::collections::BTreeMap;
+
+use crate::effect::{OpId, Stanza};
+use crate::error::StoreError;
+use crate::jid::Jid;
+use crate::prost_record;
+use crate::time::{Millis, Mono, UnixSeconds};
+use crate::txn::{Cx, Namespace, Record, Scope, Txn};
+use crate::verdict::{Attached, MessageId, WhyNot};
+
+/// Messages that may wait at once; more would only hide that nothing is answered.
+pub const CAPACITY: usize = 1000;
+
+/// How long an answer may take before the host is told that it is unknown (spec: 75 s in total).
+const ANSWER: Millis = Millis::from_secs(75);
+
+/// Waits before the same bytes go out again after a "busy" answer (spec: at most three times).
+const BUSY: [Millis; 3] = [
+    Millis::from_secs(5),
+    Millis::from_secs(10),
+    Millis::from_secs(20),
+];
+
+/// A sent message as it lies in the store.
+#[derive(Clone, Eq, PartialEq, prost::Message)]
+#[prost(skip_debug)]
+pub struct OutboxRecord {
+    /// Message id.
+    #[prost(string, tag = "1")]
+    pub id: String,
+    /// The stanza, exactly as it was and will be written.
+    #[prost(bytes = "vec", tag = "2")]
+    pub stanza: Vec<u8>,
+    /// Wire recipient.
+    #[prost(string, tag = "3")]
+    pub to: String,
+    /// Server time when it was built, in seconds.
+    #[prost(int64, tag = "4")]
+    pub built: i64,
+    /// What it carries: 0 undecided, 1 tctoken, 2 cstoken, 3 never received, 4 expired,
+    /// 5 not eligible, 6 store error.
+    #[prost(uint32, tag = "5")]
+    attached: u32,
+    /// Time stamp of the tctoken, attached or expired, in seconds.
+    #[prost(int64, optional, tag = "6")]
+    attached_t: Option<i64>,
+}
+
+impl core::fmt::Debug for OutboxRecord {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "OutboxRecord({} bytes)", self.stanza.len())
+    }
+}
+
+prost_record!(OutboxRecord, Outbox, version 1);
+
+impl OutboxRecord {
+    /// A record of a message that is about to leave.
+    pub fn new(
+        id: &MessageId,
+        to: &Jid,
+        stanza: Vec<u8>,
+        built: UnixSeconds,
+        attached: Attached,
+    ) -> Self {
+        let (attached, t) = match attached {
+            Attached::Undecided => (0, None),
+            Attached::Tctoken { t } => (1, Some(t)),
+            Attached::Cstoken => (2, None),
+            Attached::Nothing(WhyNot::NeverReceived) => (3, None),
+            Attached::Nothing(WhyNot::Expired { t }) => (4, Some(t)),
+            Attached::Nothing(WhyNot::NotEligible) => (5, None),
+            Attached::Nothing(WhyNot::StoreError) => (6, None),
+        };
+        Self {
+            id: id.as_str().into(),
+            stanza,
+            to: to.reveal(),
+            built: built.0,
+            attached,
+            attached_t: t.map(|t| t.0),
+        }
+    }
+
+    /// What the stanza carries to open the chat.
+    pub fn attached(&self) -> Attached {
+        let t = self.attached_t.map(UnixSeconds);
+        match (self.attached, t) {
+            (1, Some(t)) => Attached::Tctoken { t },
+            (2, _) => Attached::Cstoken,
+            (3, _) => Attached::Nothing(WhyNot::NeverReceived),
+            (4, Some(t)) => Attached::Nothing(WhyNot::Expired { t }),
+            (5, _) => Attached::Nothing(WhyNot::NotEligible),
+            (6, _) => Attached::Nothing(WhyNot::StoreError),
+            _ => Attached::Undecided,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Waiting {
+    id: MessageId,
+    op: Option<OpId>,
+    /// When the host is told that the answer is unknown.
+    give_up: Mono,
+    busy: usize,
+    again: Option<Mono>,
+}
+
+/// The index of what waits; the rows are in the store.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    next: u64,
+    waiting: BTreeMap<u64, Waiting>,
+}
+
+impl Outbox {
+    /// Rebuilds the index from the store.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn load(txn: &Txn<'_>, slot: &Scope) -> Result<Self, StoreError> {
+        let mut outbox = Self::default();
+        for (key, row) in txn.scan(slot, Namespace::Outbox, b"", None, CAPACITY)? {
+            let seq = std::str::from_utf8(&key)
+                .ok()
+                .and_then(|hex| u64::from_str_radix(hex, 16).ok());
+            let (Some(seq), Ok(record)) = (seq, OutboxRecord::from_row(&row)) else {
+                continue;
+            };
+            let Some(id) = MessageId::parse(&record.id) else {
+                continue;
+            };
+            outbox.next = seq + 1;
+            let waiting = Waiting {
+                id,
+                op: None,
+                give_up: Mono(u64::MAX),
+                busy: 0,
+                again: None,
+            };
+            outbox.waiting.insert(seq, waiting);
+        }
+        Ok(outbox)
+    }
+
+    /// Whether nothing more may be sent until something is answered.
+    pub fn is_full(&self) -> bool {
+        self.waiting.len() >= CAPACITY
+    }
+
+    /// Number of messages without an answer.
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Whether a message with that id waits.
+    pub fn holds(&self, id: &MessageId) -> bool {
+        self.find(id).is_some()
+    }
+
+    /// Makes the message durable and lets it leave with this step.
+    pub fn add(
+        &mut self,
+        cx: &mut Cx<'_>,
+        slot: &Scope,
+        op: OpId,
+        id: MessageId,
+        record: &OutboxRecord,
+    ) {
+        let seq = self.next;
+        self.next += 1;
+        let give_up = cx.now.mono.plus(ANSWER);
+        self.waiting.insert(
+            seq,
+            Waiting {
+                id,
+                op: Some(op),
+                give_up,
+                busy: 0,
+                again: None,
+            },
+        );
+        cx.txn.put(slot, row_id(seq), record);
+        cx.effect(Stanza(record.stanza.clone()));
+    }
+
+    /// Takes out the message that an ack names: its operation, if somebody still waits, and its
+    /// record. `None` for an ack to nothing we sent.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn answered(
+        &mut self,
+        cx: &mut Cx<'_>,
+        slot: &Scope,
+        id: &MessageId,
+    ) -> Result<Option<(Option<OpId>, OutboxRecord)>, StoreError> {
+        let Some(seq) = self.find(id) else {
+            return Ok(None);
+        };
+        let record = cx.txn.get::<OutboxRecord>(slot, row_id(seq))?;
+        cx.txn.delete(slot, Namespace::Outbox, row_id(seq));
+        let op = self.waiting.remove(&seq).and_then(|waiting| waiting.op);
+        Ok(Some((op, record.unwrap_or_default())))
+    }
+
+    /// The server is busy: the same bytes go out again later. False when that was tried often enough.
+    pub fn busy(&mut self, now: Mono, id: &MessageId) -> bool {
+        let Some(waiting) = self.find(id).and_then(|seq| self.waiting.get_mut(&seq)) else {
+            return false;
+        };
+        let Some(wait) = BUSY.get(waiting.busy) else {
+            return false;
+        };
+        waiting.busy += 1;
+        waiting.again = Some(now.plus(*wait));
+        true
+    }
+
+    /// Sends everything that has no answer again, in order, byte for byte: the connection is new.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn resend_all(&mut self, cx: &mut Cx<'_>, slot: &Scope) -> Result<(), StoreError> {
+        let all: Vec<u64> = self.waiting.keys().copied().collect();
+        self.resend(cx, slot, &all)
+    }
+
+    /// Sends again what was put off, and gives the operations whose time is over: their messages
+    /// stay and are still tried, but nobody waits for them any more.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn tick(
+        &mut self,
+        cx: &mut Cx<'_>,
+        slot: &Scope,
+        online: bool,
+    ) -> Result<Vec<(OpId, MessageId)>, StoreError> {
+        let now = cx.now.mono;
+        if online {
+            let due = |waiting: &Waiting| waiting.again.is_some_and(|again| again <= now);
+            let due: Vec<u64> = self
+                .waiting
+                .iter()
+                .filter(|(_, w)| due(w))
+                .map(|(seq, _)| *seq)
+                .collect();
+            self.resend(cx, slot, &due)?;
+        }
+        let overdue = self
+            .waiting
+            .values_mut()
+            .filter(|waiting| waiting.give_up <= now);
+        Ok(overdue
+            .filter_map(|waiting| Some((waiting.op.take()?, waiting.id.clone())))
+            .collect())
+    }
+
+    /// Gives all operations that wait: the session stops. The messages stay for the next start.
+    pub fn release(&mut self) -> Vec<(OpId, MessageId)> {
+        let all = self.waiting.values_mut();
+        all.filter_map(|waiting| Some((waiting.op.take()?, waiting.id.clone())))
+            .collect()
+    }
+
+    /// Stops waiting for one operation.
+    pub fn cancel(&mut self, op: OpId) -> Option<MessageId> {
+        let waiting = self
+            .waiting
+            .values_mut()
+            .find(|waiting| waiting.op == Some(op))?;
+        waiting.op = None;
+        Some(waiting.id.clone())
+    }
+
+    /// When [`Outbox::tick`] has something to do.
+    pub fn deadline(&self) -> Option<Mono> {
+        let give_up = self
+            .waiting
+            .values()
+            .filter(|w| w.op.is_some())
+            .map(|w| w.give_up);
+        let again = self.waiting.values().filter_map(|w| w.again);
+        give_up.chain(again).min()
+    }
+
+    fn find(&self, id: &MessageId) -> Option<u64> {
+        self.waiting
+            .iter()
+            .find(|(_, waiting)| waiting.id == *id)
+            .map(|(seq, _)| *seq)
+    }
+
+    fn resend(&mut self, cx: &mut Cx<'_>, slot: &Scope, seqs: &[u64]) -> Result<(), StoreError> {
+        for seq in seqs {
+            if let Some(waiting) = self.waiting.get_mut(seq) {
+                waiting.again = None;
+            }
+            if let Some(record) = cx.txn.get::<OutboxRecord>(slot, row_id(*seq))? {
+                cx.effect(Stanza(record.stanza));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn row_id(seq: u64) -> String {
+    format!("{seq:016x}")
+}
