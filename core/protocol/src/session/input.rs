@@ -1,0 +1,110 @@
+//! What a driver feeds into a session, and what a host may ask of it.
+
+use crate::config::{DeviceConfig, ServerConfig};
+use crate::effect::OpId;
+use crate::event::DisconnectReason;
+use crate::jid::Jid;
+use crate::mex::DocIds;
+use crate::time::Mono;
+use crate::verdict::MessageId;
+
+/// How a session is set up.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct SessionConfig {
+    /// The server.
+    pub server: ServerConfig,
+    /// How we present ourselves.
+    pub device: DeviceConfig,
+    /// Ids of the GraphQL documents by which limits are asked for.
+    pub documents: DocIds,
+}
+
+/// One thing that happened.
+#[derive(Debug)]
+pub enum Input {
+    /// The host asks for something.
+    Command(OpId, Command),
+    /// The host no longer wants it. A message that has left stays sent.
+    Cancel(OpId),
+    /// The Noise handshake of a new connection is complete.
+    Established,
+    /// A decrypted frame arrived.
+    Received(Vec<u8>),
+    /// The connection is gone.
+    Lost(DisconnectReason),
+    /// A deadline passed.
+    Tick,
+    /// The host closes the session: every open operation ends now.
+    Stop,
+}
+
+/// What a host may ask.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Command {
+    /// Unlink this device and delete its credentials.
+    Logout {
+        /// Keep the account's tokens, so that a later link of the same account can use them.
+        keep_tokens: bool,
+    },
+    /// Send a message.
+    Send(SendRequest),
+}
+
+/// A message to send.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SendRequest {
+    /// The account to send to; a device part is ignored.
+    pub to: Jid,
+    /// What to send.
+    pub content: Content,
+    /// The id to use; `None` for a fresh one.
+    pub id: Option<MessageId>,
+    /// Do not send after this instant. What has left by then is not called back.
+    pub deadline: Option<Mono>,
+}
+
+/// The content of a message.
+#[derive(Clone, Eq, PartialEq)]
+pub enum Content {
+    /// Text: 1 to 65536 bytes of UTF-8.
+    Text(String),
+}
+
+impl core::fmt::Debug for Content {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Text(text) => write!(f, "Text({} bytes)", text.len()),
+        }
+    }
+}
+
+/// Where a session stands.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Status {
+    /// The connection.
+    pub phase: Phase,
+    /// Our device by phone number, once paired.
+    pub jid: Option<Jid>,
+    /// Our device by LID, if known.
+    pub lid: Option<Jid>,
+    /// Messages without an answer.
+    pub outbox: usize,
+    /// Requests of the host that are not yet sent.
+    pub queued: usize,
+    /// Stanzas and parts of stanzas that were ignored because they made no sense.
+    pub ignored: u64,
+}
+
+/// The connection of a session.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Phase {
+    /// No connection.
+    #[default]
+    Offline,
+    /// Connected, waiting for the server to accept our login.
+    Authenticating,
+    /// Connected without an account: waiting for the phone.
+    Pairing,
+    /// Logged in.
+    Online,
+}

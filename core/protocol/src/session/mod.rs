@@ -1,0 +1,352 @@
+//! One account through one linked device: inputs in, steps out.
+//!
+//! ```text
+//! Session::open(slot) -> handle(Established) -> handle(Received ..) .. -> handle(Lost) -> ..
+//! ```
+//! This module composes: it routes inputs to the features and keeps what only lives as long as a
+//! connection. Everything that must survive is in the store, so a session that met a [`Fault`] is
+//! dropped and opened again.
+
+mod input;
+mod notify;
+mod online;
+mod pairing;
+mod queries;
+mod receive;
+mod refusal;
+mod retry;
+mod route;
+mod sending;
+
+use crate::device::DeviceRecord;
+use crate::effect::{Effect, OpId, Reconnect, Stanza};
+use crate::error::Fault;
+use crate::event::{DisconnectReason, Event};
+use crate::limits::capping::Capping;
+use crate::limits::timelock::Timelock;
+use crate::login;
+use crate::noise::{Link, LinkConfig};
+use crate::pair::Pairing;
+use crate::secret::Entropy;
+use crate::send::Outgoing;
+use crate::send::outbox::Outbox;
+use crate::signal::OwnIdentity;
+use crate::stream::iq::{IQ_TIMEOUT, IqEnd, Pending};
+use crate::stream::keepalive::KeepAlive;
+use crate::tctoken::Tokens;
+use crate::tctoken::policy::{Own, TokenProps};
+use crate::time::{Mono, Now, UnixSeconds};
+use crate::txn::{self, Cx, Reader, Scope, Step};
+use crate::verdict::{Cause, Lost, Outcome, Refusal};
+use crate::wap::{self, Node};
+
+pub use input::{Command, Content, Input, Phase, SendRequest, SessionConfig, Status};
+use queries::Purpose;
+
+/// One account through one linked device.
+#[derive(Debug)]
+pub struct Session {
+    slot: Scope,
+    config: SessionConfig,
+    device: DeviceRecord,
+    account: Option<Account>,
+    phase: Phase,
+    /// Connections opened by this process, for the login payload.
+    attempts: u32,
+    iqs: Pending<Purpose>,
+    pairing: Pairing,
+    keepalive: Option<KeepAlive>,
+    /// When an unanswered login is given up.
+    login_deadline: Option<Mono>,
+    /// When the reachout timelock ends, on the monotonic clock of the last input.
+    lock_ends: Option<Mono>,
+    sends: Vec<Outgoing>,
+    outbox: Outbox,
+    refused: Vec<refusal::Open>,
+    waiting: refusal::Waiting,
+    retries: retry::Counts,
+    /// Inputs that made no sense and were answered, but changed nothing.
+    ignored: u64,
+}
+
+/// What belongs to the account and not to this device.
+#[derive(Debug)]
+struct Account {
+    tokens: Tokens,
+    timelock: Timelock,
+    capping: Capping,
+}
+
+impl Session {
+    /// Opens the slot `name`: reads what is stored, or makes the keys of a new device. Commit the
+    /// step before anything else.
+    ///
+    /// # Errors
+    /// [`Fault::Store`] if the store fails.
+    pub fn open(
+        name: &str,
+        config: SessionConfig,
+        now: Now,
+        rng: &mut dyn Entropy,
+        reader: &dyn Reader,
+    ) -> Result<(Self, Step), Fault> {
+        let slot = Scope::slot(name);
+        let mut opened = None;
+        let step = txn::step(now, rng, reader, |cx| {
+            let device = DeviceRecord::load_or_create(cx, &slot)?;
+            let outbox = Outbox::load(&cx.txn, &slot)?;
+            let mut session = Self {
+                account: None,
+                attempts: 0,
+                device,
+                phase: Phase::Offline,
+                iqs: Pending::new(cx.rng),
+                pairing: Pairing::default(),
+                keepalive: None,
+                login_deadline: None,
+                lock_ends: None,
+                sends: Vec::new(),
+                outbox,
+                refused: Vec::new(),
+                waiting: refusal::Waiting::default(),
+                retries: retry::Counts::default(),
+                ignored: 0,
+                slot,
+                config,
+            };
+            session.load_account(cx)?;
+            opened = Some(session);
+            Ok(())
+        })?;
+        let session = opened.ok_or(Fault::Bug("a session opens or fails"))?;
+        Ok((session, step))
+    }
+
+    /// Handles one input. Commit the step before the next input; after an `Err` drop the session
+    /// and open it again.
+    ///
+    /// # Errors
+    /// [`Fault::Store`] if the store fails, [`Fault::Bug`] for a broken assumption of ours.
+    pub fn handle(
+        &mut self,
+        now: Now,
+        rng: &mut dyn Entropy,
+        reader: &dyn Reader,
+        input: Input,
+    ) -> Result<Step, Fault> {
+        let step = txn::step(now, rng, reader, |cx| self.input(cx, input))?;
+        let server = self.device.clock.unix(now);
+        let timelock = self.account.as_ref().map(|account| &account.timelock);
+        self.lock_ends = timelock.and_then(|timelock| timelock.deadline(now, server));
+        Ok(step)
+    }
+
+    fn input(&mut self, cx: &mut Cx<'_>, input: Input) -> Result<(), Fault> {
+        match input {
+            Input::Command(op, Command::Send(request)) => self.admit(cx, op, request),
+            Input::Command(_, Command::Logout { keep_tokens }) => self.logout(cx, keep_tokens),
+            Input::Cancel(op) => self.cancel(cx, op),
+            Input::Established => {
+                self.established(cx);
+                Ok(())
+            }
+            Input::Received(frame) => self.received(cx, &frame),
+            Input::Lost(reason) => self.lost(cx, reason),
+            Input::Tick => self.tick(cx),
+            Input::Stop => self.stop(cx),
+        }
+    }
+
+    /// A Noise link for a new connection, with its first bytes to write.
+    pub fn link(&self, rng: &mut dyn Entropy) -> (Link, Vec<u8>) {
+        let login = |paired| login::login_payload(paired, &self.config.device, self.attempts);
+        let payload = match self.device.paired() {
+            // Without a number of our own the payload is empty, and the server refuses it.
+            Some(paired) => login(paired).unwrap_or_default(),
+            None => login::registration_payload(&self.device, &self.config.device),
+        };
+        let config = LinkConfig {
+            root_key: self.config.server.root_key,
+            clock_tolerance: self.config.server.clock_tolerance,
+            static_key: self.device.noise.clone(),
+            payload,
+            routing: self.device.routing.clone(),
+        };
+        Link::new(config, rng)
+    }
+
+    /// When [`Input::Tick`] has something to do; `None` while nothing is scheduled.
+    pub fn deadline(&self) -> Option<Mono> {
+        let sends = self.sends.iter().filter_map(|send| send.deadline);
+        let account = self
+            .account
+            .as_ref()
+            .filter(|_| self.phase == Phase::Online);
+        [
+            self.iqs.deadline(),
+            self.pairing.deadline(),
+            self.keepalive.as_ref().map(KeepAlive::deadline),
+            self.login_deadline,
+            self.outbox.deadline(),
+            account.and_then(|account| account.tokens.deadline()),
+            self.lock_ends.filter(|_| account.is_some()),
+        ]
+        .into_iter()
+        .flatten()
+        .chain(sends)
+        .min()
+    }
+
+    /// Where the session stands.
+    pub fn status(&self) -> Status {
+        let paired = self.device.paired();
+        Status {
+            phase: self.phase,
+            jid: paired.map(|paired| paired.jid.clone()),
+            lid: paired.and_then(|paired| paired.lid.clone()),
+            outbox: self.outbox.len(),
+            queued: self.sends.len(),
+            ignored: self.ignored,
+        }
+    }
+
+    /// The scope of the account's own rows, once paired; two sessions of one account share it.
+    pub fn account_scope(&self) -> Option<&Scope> {
+        self.account.as_ref().map(|account| account.tokens.scope())
+    }
+
+    fn load_account(&mut self, cx: &Cx<'_>) -> Result<(), Fault> {
+        self.account = None;
+        let Some(paired) = self.device.paired() else {
+            return Ok(());
+        };
+        let own = Own::new(paired.lid.as_ref(), Some(&paired.jid));
+        let tokens = own.and_then(|own| Tokens::new(own, TokenProps::default()));
+        let tokens = tokens.ok_or(Fault::Bug("a linked device has an account"))?;
+        let timelock = Timelock::load(&cx.txn, tokens.scope())?;
+        let capping = Capping::load(&cx.txn, tokens.scope())?;
+        self.account = Some(Account {
+            tokens,
+            timelock,
+            capping,
+        });
+        Ok(())
+    }
+
+    fn cancel(&mut self, cx: &mut Cx<'_>, op: OpId) -> Result<(), Fault> {
+        if let Some(at) = self.sends.iter().position(|send| send.op == op) {
+            let send = self.sends.remove(at);
+            refuse(cx, send.op, Refusal::local(Some(send.id), Cause::Cancelled));
+        } else if let Some(id) = self.outbox.cancel(op) {
+            cx.effect(Effect::Done(
+                op,
+                Outcome::Unknown(Lost {
+                    id,
+                    still_trying: true,
+                }),
+            ));
+        }
+        self.progress(cx)
+    }
+
+    fn tick(&mut self, cx: &mut Cx<'_>) -> Result<(), Fault> {
+        let now = cx.now.mono;
+        for purpose in self.iqs.expired(now) {
+            self.answered(cx, purpose, IqEnd::Timeout)?;
+        }
+        if self.login_deadline.is_some_and(|deadline| deadline <= now) {
+            self.disconnect(cx, DisconnectReason::KeepAliveTimeout, Reconnect::Backoff)?;
+        }
+        self.tick_keepalive(cx)?;
+        self.tick_pairing(cx)?;
+        self.tick_sends(cx)?;
+        self.tick_issues(cx);
+        self.tick_timelock(cx);
+        self.progress(cx)
+    }
+
+    fn stop(&mut self, cx: &mut Cx<'_>) -> Result<(), Fault> {
+        for send in std::mem::take(&mut self.sends) {
+            refuse(cx, send.op, Refusal::local(Some(send.id), Cause::Cancelled));
+        }
+        for (op, id) in self.outbox.release() {
+            cx.effect(Effect::Done(
+                op,
+                Outcome::Unknown(Lost {
+                    id,
+                    still_trying: false,
+                }),
+            ));
+        }
+        self.settle_refused(cx, false)?;
+        if self.phase != Phase::Offline {
+            self.offline(cx)?;
+            cx.effect(Effect::Disconnect(Reconnect::Stop));
+        }
+        Ok(())
+    }
+
+    /// We end the connection: tells the host and the driver.
+    fn disconnect(
+        &mut self,
+        cx: &mut Cx<'_>,
+        reason: DisconnectReason,
+        then: Reconnect,
+    ) -> Result<(), Fault> {
+        self.offline(cx)?;
+        cx.effect(Event::Disconnected { reason });
+        cx.effect(Effect::Disconnect(then));
+        Ok(())
+    }
+
+    /// The connection ended by itself, or could not be opened.
+    fn lost(&mut self, cx: &mut Cx<'_>, reason: DisconnectReason) -> Result<(), Fault> {
+        self.offline(cx)?;
+        cx.effect(Event::Disconnected { reason });
+        Ok(())
+    }
+
+    /// Nothing that belonged to the connection survives it: requests end, messages that had not
+    /// left ask again on the next one.
+    fn offline(&mut self, cx: &mut Cx<'_>) -> Result<(), Fault> {
+        self.phase = Phase::Offline;
+        self.keepalive = None;
+        self.login_deadline = None;
+        self.pairing.connection_lost();
+        for purpose in self.iqs.drain() {
+            self.answered(cx, purpose, IqEnd::Disconnected)?;
+        }
+        for send in &mut self.sends {
+            send.restart();
+        }
+        Ok(())
+    }
+
+    fn transmit(&self, cx: &mut Cx<'_>, node: &Node) {
+        cx.effect(Stanza(wap::encode(node)));
+    }
+
+    fn ask(&mut self, cx: &mut Cx<'_>, request: Node, purpose: Purpose) {
+        let request = self.iqs.add(request, purpose, cx.now.mono, IQ_TIMEOUT);
+        self.transmit(cx, &request);
+    }
+
+    fn server_now(&self, cx: &Cx<'_>) -> UnixSeconds {
+        self.device.clock.unix(cx.now)
+    }
+
+    fn own_identity(&self) -> OwnIdentity {
+        OwnIdentity {
+            identity: self.device.identity.clone(),
+            registration_id: self.device.registration_id,
+        }
+    }
+
+    fn save_device(&self, cx: &mut Cx<'_>) {
+        self.device.save(cx, &self.slot);
+    }
+}
+
+fn refuse(cx: &mut Cx<'_>, op: OpId, refusal: Refusal) {
+    cx.effect(Effect::Done(op, Outcome::Refused(refusal)));
+}

@@ -1,0 +1,142 @@
+//! Notifications: every one is answered once, after what it brought is part of the step.
+
+use crate::devices::{Notification, OwnList};
+use crate::error::Fault;
+use crate::lidmap::Mapping;
+use crate::mex::Update;
+use crate::peer::Names;
+use crate::peer::{DeviceAddress, PeerKey};
+use crate::prekeys;
+use crate::session::{Purpose, Session};
+use crate::stream::ack;
+use crate::stream::iq::IqEnd;
+use crate::tctoken::stanza;
+use crate::txn::Cx;
+use crate::wap::Node;
+use crate::{devices, lidmap, signal};
+
+impl Session {
+    pub(super) fn notification(&mut self, cx: &mut Cx<'_>, node: &Node) -> Result<(), Fault> {
+        match node.text("type").as_deref() {
+            Some("account_sync" | "devices") => self.devices_changed(cx, node)?,
+            Some("companion_reg_refresh") => self.refresh_qr(cx, node),
+            Some("encrypt") => self.keys_notice(cx, node)?,
+            Some("mex") => self.pushed(cx, node),
+            Some("privacy_token") => self.token_arrived(cx, node)?,
+            _ => {}
+        }
+        self.answer(cx, ack::ack(node));
+        Ok(())
+    }
+
+    fn token_arrived(&mut self, cx: &mut Cx<'_>, node: &Node) -> Result<(), Fault> {
+        let now = self.server_now(cx);
+        let Some(account) = &mut self.account else {
+            return Ok(());
+        };
+        let notification = stanza::Notification::parse(node);
+        let known = match &notification.from {
+            Some(from) => lidmap::resolve(&cx.txn, account.tokens.scope(), from)?,
+            None => Names::default(),
+        };
+        let received = account.tokens.receive(cx, notification, &known, now)?;
+        if let Some((pn, lid)) = received.mapping
+            && let Some(pair) = Mapping::of(&pn.jid(), &lid.jid())
+        {
+            self.learn(cx, &pair)?;
+        }
+        if let Some(peer) = received.fresh {
+            self.may_retry(cx, &peer);
+        }
+        Ok(())
+    }
+
+    /// `encrypt`: the server runs out of our keys, or a peer has new ones.
+    fn keys_notice(&mut self, cx: &mut Cx<'_>, node: &Node) -> Result<(), Fault> {
+        if let Some(left) = prekeys::upload::count(node) {
+            self.top_up(cx, left)?;
+        }
+        if node.find("identity").is_some()
+            && let Some(from) = node.address("from")
+            && let Some(address) = self.address(cx, &from)?
+            && !self.is_own(&from)
+        {
+            self.reset_peer(cx, &address)?;
+            self.identity_changed(cx, &address)?;
+        }
+        Ok(())
+    }
+
+    /// The keys of that device are void; of the primary device, those of the whole account.
+    fn reset_peer(&mut self, cx: &mut Cx<'_>, address: &DeviceAddress) -> Result<(), Fault> {
+        if address.device == 0 {
+            return Ok(devices::forget_peer(
+                &mut cx.txn,
+                &self.slot,
+                &address.peer,
+            )?);
+        }
+        signal::delete_session(&mut cx.txn, &self.slot, address);
+        Ok(())
+    }
+
+    fn devices_changed(&mut self, cx: &mut Cx<'_>, node: &Node) -> Result<(), Fault> {
+        if let Some(own) = OwnList::parse(node).filter(|_| node.is("type", "account_sync")) {
+            let key = self.canonical(cx, own.account())?;
+            devices::apply_own(cx, &self.slot, &key, &own);
+        }
+        if let Some(change) = Notification::parse(node).filter(|_| node.is("type", "devices")) {
+            if let Some(pair) = &change.mapping {
+                self.learn(cx, pair)?;
+            }
+            if let Some(peer) = PeerKey::of(&change.account) {
+                let key = self.canonical(cx, &peer)?;
+                devices::apply(&mut cx.txn, &self.slot, &key, &change)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn pushed(&mut self, cx: &mut Cx<'_>, node: &Node) {
+        let now = self.server_now(cx);
+        match (&mut self.account, Update::parse(node)) {
+            (Some(account), Some(update)) => {
+                account.timelock.pushed(cx, &update, now);
+                account.capping.pushed(cx, &update, now);
+            }
+            _ => self.ignored += 1,
+        }
+    }
+
+    /// After login: does the server still have keys of ours?
+    pub(super) fn check_prekeys(&mut self, cx: &mut Cx<'_>) {
+        self.ask(cx, prekeys::upload::count_query(), Purpose::Count);
+    }
+
+    pub(super) fn counted(&mut self, cx: &mut Cx<'_>, end: &IqEnd) -> Result<(), Fault> {
+        match end.result().and_then(prekeys::upload::count) {
+            Some(left) => self.top_up(cx, left),
+            None => Ok(()),
+        }
+    }
+
+    fn top_up(&mut self, cx: &mut Cx<'_>, left: u32) -> Result<(), Fault> {
+        let uploading = self
+            .iqs
+            .purposes()
+            .any(|purpose| matches!(purpose, Purpose::Upload));
+        if uploading {
+            return Ok(());
+        }
+        if let Some(request) = prekeys::upload::top_up(cx, &self.slot, &mut self.device, left)? {
+            self.ask(cx, request, Purpose::Upload);
+        }
+        Ok(())
+    }
+
+    pub(super) fn uploaded(&mut self, cx: &mut Cx<'_>, end: &IqEnd) {
+        if end.result().is_some() {
+            prekeys::upload::succeeded(cx, &self.slot, &mut self.device);
+        }
+    }
+}

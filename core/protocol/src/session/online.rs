@@ -1,0 +1,173 @@
+//! From the handshake to a working session, and the `<ib>` side channel.
+//!
+//! ```text
+//! handshake -> <success t lid/> -> <iq xmlns="passive"><active/></iq> -> outbox again, new sends
+//! ```
+
+use crate::device::{self, DeviceRecord, Forgotten};
+use crate::effect::{Effect, Reconnect};
+use crate::error::Fault;
+use crate::event::{DisconnectReason, Event};
+use crate::jid::Jid;
+use crate::limits::pull::Reason;
+use crate::mex::Question;
+use crate::session::{Phase, Purpose, Session};
+use crate::stream::keepalive::KeepAlive;
+use crate::time::{Millis, UnixSeconds};
+use crate::txn::Cx;
+use crate::txn::Scope;
+use crate::verdict::{Cause, Refusal};
+use crate::wap::Node;
+
+/// How long the server may take to accept a login (spec: 30 s).
+const LOGIN: Millis = Millis::from_secs(30);
+
+/// Stanzas asked for at a time from the offline queue (spec: web asks for 200).
+const OFFLINE_BATCH: &str = "200";
+
+impl Session {
+    pub(super) fn established(&mut self, cx: &mut Cx<'_>) {
+        self.attempts = self.attempts.saturating_add(1);
+        if self.device.paired().is_some() {
+            self.phase = Phase::Authenticating;
+            self.login_deadline = Some(cx.now.mono.plus(LOGIN));
+        } else {
+            self.phase = Phase::Pairing;
+        }
+        self.keepalive = Some(KeepAlive::start(cx.now.mono, cx.rng));
+    }
+
+    pub(super) fn success(&mut self, cx: &mut Cx<'_>, success: &Node) -> Result<(), Fault> {
+        let Some(paired) = self
+            .device
+            .paired_mut()
+            .filter(|_| self.phase == Phase::Authenticating)
+        else {
+            self.ignored += 1;
+            return Ok(());
+        };
+        self.phase = Phase::Online;
+        self.login_deadline = None;
+        paired.login_counter += 1;
+        if let Some(t) = success.number("t") {
+            self.device.clock.observe(UnixSeconds(t), cx.now);
+        }
+        self.save_device(cx);
+        let active = Node::new("iq")
+            .attr("xmlns", "passive")
+            .attr("type", "set")
+            .jid("to", Jid::whatsapp())
+            .child(Node::new("active"));
+        self.ask(cx, active, Purpose::Active);
+        self.check_prekeys(cx);
+        self.pull(cx, Question::ReachoutTimelock, Reason::Connected);
+        cx.effect(Event::Connected);
+        self.outbox.resend_all(cx, &self.slot)?;
+        self.progress(cx)
+    }
+
+    /// The lock's end has passed: ask whether it is over.
+    pub(super) fn tick_timelock(&mut self, cx: &mut Cx<'_>) {
+        let server = self.server_now(cx);
+        let account = self
+            .account
+            .as_mut()
+            .filter(|_| self.phase == Phase::Online);
+        if account.is_some_and(|account| account.timelock.tick(cx.now.mono, server)) {
+            self.ask_limit(cx, Question::ReachoutTimelock, 0);
+        }
+    }
+
+    /// `<ib>`: announcements of the server that expect no answer by id.
+    pub(super) fn info(&mut self, cx: &mut Cx<'_>, info: &Node) -> Result<(), Fault> {
+        for child in info.nodes() {
+            match &*child.tag {
+                "offline_preview" if child.number::<u32>("count").unwrap_or(0) > 0 => {
+                    let batch = Node::new("offline_batch").attr("count", OFFLINE_BATCH);
+                    self.transmit(cx, &Node::new("ib").child(batch));
+                }
+                "dirty" => self.clean(cx, child),
+                "edge_routing" => {
+                    self.device.routing = child
+                        .find("routing_info")
+                        .and_then(Node::payload)
+                        .map(<[u8]>::to_vec);
+                    self.save_device(cx);
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn clean(&mut self, cx: &mut Cx<'_>, dirty: &Node) {
+        let Some(kind) = dirty.text("type") else {
+            return;
+        };
+        let clean = Node::new("clean")
+            .attr("type", kind.into_owned())
+            .maybe("timestamp", dirty.text("timestamp").map(|t| t.into_owned()));
+        let request = Node::new("iq")
+            .attr("xmlns", "urn:xmpp:whatsapp:dirty")
+            .attr("type", "set")
+            .jid("to", Jid::whatsapp())
+            .child(clean);
+        self.ask(cx, request, Purpose::Ping);
+    }
+
+    /// Unlinks this device: tells the server if there is a connection, deletes the credentials
+    /// whatever it says. Without a link there is nothing to do.
+    pub(super) fn logout(&mut self, cx: &mut Cx<'_>, keep_tokens: bool) -> Result<(), Fault> {
+        let Some(paired) = self.device.paired() else {
+            return Ok(());
+        };
+        if self.phase == Phase::Online {
+            let remove = Node::new("remove-companion-device")
+                .jid("jid", paired.jid.clone())
+                .attr("reason", "user_initiated");
+            let request = Node::new("iq")
+                .attr("xmlns", "md")
+                .attr("type", "set")
+                .jid("to", Jid::whatsapp())
+                .child(remove);
+            let id = self.iqs.id();
+            self.transmit(cx, &request.attr("id", id));
+        }
+        if let Some(scope) = self.account_scope().filter(|_| !keep_tokens).cloned() {
+            erase(cx, &scope)?;
+        }
+        self.forget(cx)?;
+        self.offline(cx)?;
+        cx.effect(Event::LoggedOut {
+            reason: DisconnectReason::Stopped,
+        });
+        cx.effect(Effect::Disconnect(Reconnect::Stop));
+        Ok(())
+    }
+
+    /// The link is gone: nothing of this device is worth anything any more.
+    pub(super) fn forget(&mut self, cx: &mut Cx<'_>) -> Result<(), Fault> {
+        for send in std::mem::take(&mut self.sends) {
+            super::refuse(cx, send.op, Refusal::local(Some(send.id), Cause::LoggedOut));
+        }
+        for (op, id) in self.outbox.release() {
+            let lost = crate::verdict::Lost {
+                id,
+                still_trying: false,
+            };
+            cx.effect(Effect::Done(op, crate::verdict::Outcome::Unknown(lost)));
+        }
+        self.settle_refused(cx, false)?;
+        erase(cx, &self.slot)?;
+        self.device = DeviceRecord::load_or_create(cx, &self.slot)?;
+        self.outbox = crate::send::outbox::Outbox::default();
+        self.account = None;
+        Ok(())
+    }
+}
+
+/// Deletes all rows of a scope in this step.
+fn erase(cx: &mut Cx<'_>, scope: &Scope) -> Result<(), Fault> {
+    while device::forget(&mut cx.txn, scope)? == Forgotten::More {}
+    Ok(())
+}

@@ -1,0 +1,195 @@
+//! What we ask the server, and what each answer changes.
+
+use std::collections::BTreeSet;
+
+use crate::error::Fault;
+use crate::mex::Question;
+use crate::peer::{DeviceAddress, PeerKey};
+use crate::send::Answered;
+use crate::session::{Phase, Session, refuse};
+use crate::stream::iq::IqEnd;
+use crate::tctoken::issue;
+use crate::time::UnixSeconds;
+use crate::txn::Cx;
+use crate::usync;
+use crate::verdict::{Cause, Refusal};
+use crate::{devices, lidmap, prekeys};
+
+/// What a request was for.
+#[derive(Debug)]
+pub(super) enum Purpose {
+    /// `<active/>`: the server starts to deliver.
+    Active,
+    /// Number of one-time keys the server still has.
+    Count,
+    /// Bundles of these devices.
+    Keys(BTreeSet<DeviceAddress>),
+    /// Device lists of these accounts.
+    Lists(BTreeSet<PeerKey>),
+    /// The LID of this phone number.
+    Lid(PeerKey),
+    /// Issuing our token to a contact.
+    Issue {
+        /// The contact.
+        peer: PeerKey,
+        /// The time stamp in the request.
+        t: UnixSeconds,
+    },
+    /// An answer that only shows that the server is there, or that nobody needs.
+    Ping,
+    /// A limit of the account.
+    Limit {
+        /// Which.
+        question: Question,
+        /// Which of the known document ids, from 0.
+        attempt: usize,
+    },
+    /// An upload of one-time keys.
+    Upload,
+}
+
+impl Session {
+    /// A request of ours ended.
+    pub(super) fn answered(
+        &mut self,
+        cx: &mut Cx<'_>,
+        purpose: Purpose,
+        end: IqEnd,
+    ) -> Result<(), Fault> {
+        match purpose {
+            Purpose::Active | Purpose::Ping => self.clock_from(cx, &end),
+            Purpose::Count => self.counted(cx, &end)?,
+            Purpose::Issue { peer, t } => self.issued(cx, &peer, t, &end)?,
+            Purpose::Keys(asked) => {
+                if let IqEnd::Result(answer) = &end {
+                    self.bundles(cx, answer)?;
+                }
+                self.resume(cx, &Answered::Keys(asked), &end)?;
+            }
+            Purpose::Lid(pn) => {
+                if let IqEnd::Result(answer) = &end {
+                    self.learn_from_usync(cx, answer)?;
+                }
+                self.resume(cx, &Answered::Lid(pn), &end)?;
+            }
+            Purpose::Lists(asked) => {
+                if let IqEnd::Result(answer) = &end {
+                    self.learn_from_usync(cx, answer)?;
+                }
+                self.resume(cx, &Answered::Lists(asked), &end)?;
+            }
+            Purpose::Limit { question, attempt } => self.pulled(cx, question, attempt, &end)?,
+            Purpose::Upload => self.uploaded(cx, &end),
+        }
+        Ok(())
+    }
+
+    /// Lets the messages go on that waited for this answer, or refuses them if there was none.
+    /// After a lost connection they ask again.
+    fn resume(&mut self, cx: &mut Cx<'_>, answered: &Answered, end: &IqEnd) -> Result<(), Fault> {
+        if matches!(end, IqEnd::Disconnected) {
+            return Ok(());
+        }
+        for mut send in std::mem::take(&mut self.sends) {
+            if send.resume(answered) && end.result().is_none() {
+                refuse(
+                    cx,
+                    send.op,
+                    Refusal::local(Some(send.id), Cause::ServerBusy),
+                );
+            } else {
+                self.sends.push(send);
+            }
+        }
+        self.progress(cx)
+    }
+
+    fn clock_from(&mut self, cx: &Cx<'_>, end: &IqEnd) {
+        if let Some(t) = end.result().and_then(|answer| answer.number("t")) {
+            self.device.clock.observe(UnixSeconds(t), cx.now);
+        }
+    }
+
+    fn learn_from_usync(
+        &mut self,
+        cx: &mut Cx<'_>,
+        answer: &crate::wap::Node,
+    ) -> Result<(), Fault> {
+        let (Some(answer), Some(account)) = (usync::Answer::parse(answer), &self.account) else {
+            self.ignored += 1;
+            return Ok(());
+        };
+        let scope = account.tokens.scope().clone();
+        for pair in answer.mappings() {
+            self.learn(cx, &pair)?;
+        }
+        for user in &answer.users {
+            let peer = user.jid.as_ref().and_then(PeerKey::of);
+            if let (Some(peer), Some(reported)) = (peer, &user.devices) {
+                let key = lidmap::canonical(&cx.txn, &scope, &peer)?;
+                devices::record(cx, &self.slot, &key, reported)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Stores a pair of PN and LID and lets everything keyed by either follow.
+    pub(super) fn learn(&mut self, cx: &mut Cx<'_>, pair: &lidmap::Mapping) -> Result<(), Fault> {
+        let Some(account) = &mut self.account else {
+            return Ok(());
+        };
+        let learned = lidmap::learn(cx, account.tokens.scope(), &self.slot, pair)?;
+        if learned != lidmap::Learned::Known {
+            account
+                .tokens
+                .mapping_learned(cx, &pair.pn(), &pair.lid())?;
+        }
+        Ok(())
+    }
+
+    /// Starts sessions with the devices whose bundles are good.
+    fn bundles(&mut self, cx: &mut Cx<'_>, answer: &crate::wap::Node) -> Result<(), Fault> {
+        let Some(account) = &self.account else {
+            return Ok(());
+        };
+        let scope = account.tokens.scope().clone();
+        let ours = self.own_identity();
+        for (jid, bundle) in prekeys::fetch::parse(answer) {
+            let Some(address) = DeviceAddress::of(&jid) else {
+                continue;
+            };
+            let address = lidmap::canonical_address(&cx.txn, &scope, &address)?;
+            match prekeys::fetch::accept(cx, &self.slot, &ours, &address, bundle)? {
+                Ok(established) if established.identity_changed => {
+                    self.identity_changed(cx, &address)?;
+                }
+                Ok(_) => {}
+                Err(_) => self.ignored += 1,
+            }
+        }
+        Ok(())
+    }
+
+    fn issued(
+        &mut self,
+        cx: &mut Cx<'_>,
+        peer: &PeerKey,
+        t: UnixSeconds,
+        end: &IqEnd,
+    ) -> Result<(), Fault> {
+        let Some(account) = &mut self.account else {
+            return Ok(());
+        };
+        let end = match end {
+            IqEnd::Result(_) => issue::IqEnd::Ok,
+            IqEnd::Error { code } => issue::IqEnd::Error(*code),
+            IqEnd::Timeout => issue::IqEnd::Timeout,
+            IqEnd::Disconnected => issue::IqEnd::Disconnected,
+        };
+        let due = account.tokens.iq_result(cx, peer, t, end)?;
+        if self.phase == Phase::Online {
+            self.issue(cx, due);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,287 @@
+//! Incoming messages: whose they are, decryption, receipts.
+//!
+//! ```text
+//! <message id from t [participant] [recipient] [sender_pn|sender_lid] ..><enc v type>..</enc></message>
+//! ```
+//! The new ratchet state and the event leave in the step that also answers the stanza; a stanza that
+//! was not answered is delivered again, and the ratchet then knows it as a duplicate.
+
+use prost::Message as _;
+
+use crate::error::Fault;
+use crate::event::{Event, IncomingMessage, ReceiptKind};
+use crate::jid::{Jid, Server};
+use crate::lidmap::{self, Mapping};
+use crate::pb;
+use crate::peer::DeviceAddress;
+use crate::session::Session;
+use crate::signal::{self, DecryptError, EncType, padding};
+use crate::stream::ack;
+use crate::time::UnixSeconds;
+use crate::txn::Cx;
+use crate::verdict::MessageId;
+use crate::wap::Node;
+
+/// Who sent a message, and to which chat.
+struct Source {
+    id: MessageId,
+    chat: Jid,
+    sender: Jid,
+    from_me: bool,
+    pairwise: bool,
+}
+
+impl Session {
+    pub(super) fn message(&mut self, cx: &mut Cx<'_>, message: &Node) -> Result<(), Fault> {
+        let Some(own) = self.device.paired().map(|paired| paired.jid.clone()) else {
+            self.ignored += 1;
+            return Ok(());
+        };
+        self.learn_from_message(cx, message)?;
+        let Some(source) = self.source(message) else {
+            self.ignored += 1;
+            self.answer(cx, ack::message_ack(message, &own));
+            return Ok(());
+        };
+        let mut failed = None;
+        let mut opened = 0;
+        for enc in message.all("enc") {
+            match self.open_enc(cx, &source.sender, enc)? {
+                Some(Ok(plaintext)) => {
+                    opened += 1;
+                    self.plaintext(cx, message, &source, &plaintext)?;
+                }
+                Some(Err(DecryptError::Duplicate)) => {}
+                Some(Err(error)) => failed = Some(error),
+                None => self.ignored += 1,
+            }
+        }
+        match failed {
+            Some(error) => self.ask_again(cx, message, &source.id, &source.sender, &error, &own)?,
+            None if opened > 0 && source.pairwise => {
+                self.answer(cx, ack::delivery(message, source.from_me));
+            }
+            None => self.answer(cx, ack::message_ack(message, &own)),
+        }
+        Ok(())
+    }
+
+    /// Every pair of PN and LID that the stanza names.
+    fn learn_from_message(&mut self, cx: &mut Cx<'_>, message: &Node) -> Result<(), Fault> {
+        const PAIRS: [(&str, &str); 6] = [
+            ("from", "sender_pn"),
+            ("from", "sender_lid"),
+            ("participant", "participant_pn"),
+            ("participant", "participant_lid"),
+            ("recipient", "peer_recipient_pn"),
+            ("recipient", "peer_recipient_lid"),
+        ];
+        for (one, other) in PAIRS {
+            let (Some(one), Some(other)) = (message.address(one), message.address(other)) else {
+                continue;
+            };
+            if let Some(pair) = Mapping::of(&one, &other) {
+                self.learn(cx, &pair)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn source(&self, message: &Node) -> Option<Source> {
+        let id = MessageId::parse(&message.text("id")?)?;
+        let from = message.address("from")?;
+        let pairwise = from.is_user();
+        let sender = if pairwise {
+            from.clone()
+        } else {
+            message.address("participant")?
+        };
+        let from_me = self.is_own(&sender);
+        let chat = match (pairwise, from_me) {
+            (true, true) => message
+                .address("recipient")
+                .unwrap_or_else(|| from.account()),
+            (true, false) => from.account(),
+            (false, _) => from,
+        };
+        Some(Source {
+            id,
+            chat,
+            sender,
+            from_me,
+            pairwise,
+        })
+    }
+
+    /// Whether a JID is a device of our own account.
+    pub(super) fn is_own(&self, jid: &Jid) -> bool {
+        let Some(paired) = self.device.paired() else {
+            return false;
+        };
+        let own = [Some(&paired.jid), paired.lid.as_ref()];
+        own.into_iter()
+            .flatten()
+            .any(|own| own.account() == jid.account())
+    }
+
+    /// Decrypts one `<enc>`; `None` for a kind that this milestone does not read.
+    fn open_enc(
+        &mut self,
+        cx: &mut Cx<'_>,
+        sender: &Jid,
+        enc: &Node,
+    ) -> Result<Option<Result<Vec<u8>, DecryptError>>, Fault> {
+        let kind = enc.text("type").and_then(|kind| EncType::parse(&kind));
+        let (Some(kind), Some(bytes), Some(address)) =
+            (kind, enc.payload(), self.address(cx, sender)?)
+        else {
+            return Ok(None);
+        };
+        let ours = self.own_identity();
+        let opened = signal::decrypt(cx, &self.slot, &ours, &address, kind, bytes)?;
+        Ok(Some(match opened {
+            Ok(opened) => {
+                if opened.identity_changed {
+                    self.identity_changed(cx, &address)?;
+                }
+                padding::unpad(opened.plaintext).ok_or(DecryptError::Malformed)
+            }
+            Err(error) => Err(error),
+        }))
+    }
+
+    /// Where the session with a device lies: at its LID if that is known.
+    pub(super) fn address(
+        &self,
+        cx: &Cx<'_>,
+        device: &Jid,
+    ) -> Result<Option<DeviceAddress>, Fault> {
+        let (Some(address), Some(account)) = (DeviceAddress::of(device), &self.account) else {
+            return Ok(None);
+        };
+        Ok(Some(lidmap::canonical_address(
+            &cx.txn,
+            account.tokens.scope(),
+            &address,
+        )?))
+    }
+
+    /// A message is open: hand it to the host, or to the part of us that it is for.
+    fn plaintext(
+        &mut self,
+        cx: &mut Cx<'_>,
+        stanza: &Node,
+        source: &Source,
+        plaintext: &[u8],
+    ) -> Result<(), Fault> {
+        let Ok(mut message) = pb::Message::decode(plaintext) else {
+            self.ignored += 1;
+            return Ok(());
+        };
+        let mut payload = plaintext.to_vec();
+        let mut chat = source.chat.clone();
+        if let Some(sent) = message
+            .device_sent_message
+            .take()
+            .filter(|_| source.from_me)
+        {
+            if let Some(destination) = sent.destination_jid.and_then(|jid| jid.parse().ok()) {
+                chat = destination;
+            }
+            payload = sent.message.unwrap_or_default();
+            message = pb::Message::decode(&*payload).unwrap_or_default();
+        }
+        if let Some(protocol) = message.protocol_message.as_ref().filter(|_| source.from_me) {
+            self.protocol_message(cx, source, protocol);
+            return Ok(());
+        }
+        if !source.pairwise {
+            return Ok(());
+        }
+        let text = message.conversation.or_else(|| {
+            message
+                .extended_text_message
+                .and_then(|extended| extended.text)
+        });
+        cx.effect(Event::Message(Box::new(IncomingMessage {
+            id: source.id.clone(),
+            chat,
+            sender: source.sender.clone(),
+            from_me: source.from_me,
+            t: stanza.number("t").map_or(self.server_now(cx), UnixSeconds),
+            push_name: stanza.text("notify").map(|name| name.into_owned()),
+            text,
+            payload,
+        })));
+        Ok(())
+    }
+
+    /// Our own phone tells us something. A history notification is always receipted.
+    fn protocol_message(
+        &mut self,
+        cx: &mut Cx<'_>,
+        source: &Source,
+        protocol: &pb::ProtocolMessage,
+    ) {
+        if protocol.history_sync_notification.is_some() {
+            let receipt = Node::new("receipt")
+                .attr("id", source.id.as_str().to_owned())
+                .attr("type", "hist_sync")
+                .jid("to", Jid::user(source.sender.user_part(), Server::Pn));
+            self.transmit(cx, &receipt);
+        }
+    }
+
+    pub(super) fn receipt(&mut self, cx: &mut Cx<'_>, receipt: &Node) -> Result<(), Fault> {
+        if receipt.is("type", "retry") {
+            self.resend(cx, receipt)?;
+        } else if let (Some(from), Some(first)) = (receipt.address("from"), receipt.text("id")) {
+            let listed = receipt.find("list").map(Node::nodes).unwrap_or_default();
+            let more = listed.iter().filter_map(|item| item.text("id"));
+            let ids = std::iter::once(first)
+                .chain(more)
+                .filter_map(|id| MessageId::parse(&id));
+            let kind = match receipt.text("type").as_deref() {
+                None | Some("inactive" | "sender") => ReceiptKind::Delivered,
+                Some("read" | "read-self") => ReceiptKind::Read,
+                Some("played" | "played-self") => ReceiptKind::Played,
+                Some(_) => ReceiptKind::Other,
+            };
+            let from = receipt.address("participant").unwrap_or(from);
+            let t = receipt.number("t").map(UnixSeconds);
+            cx.effect(Event::Receipt {
+                ids: ids.collect(),
+                from,
+                kind,
+                t,
+            });
+        }
+        self.answer(cx, ack::ack(receipt));
+        Ok(())
+    }
+
+    /// A peer's device has new keys: the host is told, the tokens may be issued anew.
+    pub(super) fn identity_changed(
+        &mut self,
+        cx: &mut Cx<'_>,
+        address: &DeviceAddress,
+    ) -> Result<(), Fault> {
+        let now = self.server_now(cx);
+        let Some(account) = self.account.as_mut().filter(|_| address.device == 0) else {
+            return Ok(());
+        };
+        let names = lidmap::resolve(&cx.txn, account.tokens.scope(), &address.peer)?;
+        let due = account
+            .tokens
+            .identity_changed(cx, &address.jid(), &names, now);
+        cx.effect(Event::IdentityChanged {
+            peer: address.peer.clone(),
+        });
+        self.issue(cx, due);
+        Ok(())
+    }
+
+    pub(super) fn device_identity(&self) -> &[u8] {
+        self.device.paired().map_or(&[], |paired| &paired.account)
+    }
+}

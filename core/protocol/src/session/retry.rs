@@ -1,0 +1,261 @@
+//! When one side could not decrypt: asking again, and answering those who ask.
+//!
+//! ```text
+//! <receipt id to type="retry"><retry v="1" count id t error/><registration/>[<keys>..]</receipt>
+//! ```
+//! Source: spec "Retry receipt" and "Incoming retry receipts".
+
+use std::collections::BTreeMap;
+
+use crate::error::Fault;
+use crate::fanout::stanza::{self, ResendStanza};
+use crate::jid::Jid;
+use crate::lidmap;
+use crate::peer::Names;
+use crate::peer::{DeviceAddress, PeerKey};
+use crate::prekeys;
+use crate::send::content;
+use crate::send::recent;
+use crate::session::Session;
+use crate::signal::{self, DecryptError, padding};
+use crate::stream::ack;
+use crate::tctoken::Attach;
+use crate::tctoken::policy::MessageKind;
+use crate::txn::Cx;
+use crate::verdict::MessageId;
+use crate::wap::Node;
+
+/// Attempts after which nobody tries any more (spec: 5).
+const MOST: u32 = 5;
+
+/// Messages whose attempts are counted at a time; the oldest ids are forgotten first.
+const TRACKED: usize = 256;
+
+/// Resends of one message, over all devices.
+const MOST_RESENDS: u32 = 10;
+
+/// How often we asked for each message since the start of this process.
+#[derive(Debug, Default)]
+pub(super) struct Counts(BTreeMap<(MessageId, Jid), u32>);
+
+impl Counts {
+    fn next(&mut self, id: &MessageId, sender: &Jid, at_least: u32) -> u32 {
+        if self.0.len() >= TRACKED {
+            self.0.pop_first();
+        }
+        let count = self.0.entry((id.clone(), sender.clone())).or_default();
+        *count = (*count + 1).max(at_least);
+        *count
+    }
+}
+
+impl Session {
+    /// We could not decrypt a message: ask its sender to encrypt it anew, and consume the stanza.
+    pub(super) fn ask_again(
+        &mut self,
+        cx: &mut Cx<'_>,
+        message: &Node,
+        id: &MessageId,
+        sender: &Jid,
+        error: &DecryptError,
+        own: &Jid,
+    ) -> Result<(), Fault> {
+        let tried = message
+            .all("enc")
+            .filter_map(|enc| enc.number::<u32>("count"))
+            .max();
+        let count = self
+            .retries
+            .next(id, sender, tried.unwrap_or(0).saturating_add(1));
+        if count < MOST {
+            let receipt = self.retry_receipt(cx, message, count, error)?;
+            self.transmit(cx, &receipt);
+        }
+        self.answer(cx, ack::message_ack(message, own));
+        Ok(())
+    }
+
+    fn retry_receipt(
+        &mut self,
+        cx: &mut Cx<'_>,
+        message: &Node,
+        count: u32,
+        error: &DecryptError,
+    ) -> Result<Node, Fault> {
+        let id = message.text("id").unwrap_or_default().into_owned();
+        let retry = Node::new("retry")
+            .attr("v", "1")
+            .num("count", count)
+            .attr("id", id.clone())
+            .maybe("t", message.text("t").map(|t| t.into_owned()))
+            .maybe(
+                "error",
+                error.retry_reason().map(|reason| reason.to_string()),
+            );
+        let registration = self.device.registration_id.to_be_bytes();
+        let mut receipt = Node::new("receipt")
+            .attr("id", id)
+            .attr("type", "retry")
+            .maybe_jid("to", message.address("from"))
+            .maybe_jid("participant", message.address("participant"))
+            .maybe_jid("recipient", message.address("recipient"))
+            .maybe(
+                "category",
+                message
+                    .text("category")
+                    .map(|category| category.into_owned()),
+            )
+            .child(retry)
+            .child(Node::new("registration").bytes(registration));
+        if count >= 2 {
+            let keys = prekeys::upload::retry_keys(cx, &self.slot, &mut self.device)?;
+            let identity = Node::new("device-identity").bytes(self.device_identity());
+            receipt.push(keys.child(identity));
+        }
+        Ok(receipt)
+    }
+
+    /// A peer's device could not decrypt our message: repair the session first, then encrypt the
+    /// message for that device again.
+    pub(super) fn resend(&mut self, cx: &mut Cx<'_>, receipt: &Node) -> Result<(), Fault> {
+        let retry = receipt.find("retry");
+        let count = retry
+            .and_then(|retry| retry.number::<u32>("count"))
+            .unwrap_or(1);
+        let from = receipt
+            .address("participant")
+            .or_else(|| receipt.address("from"));
+        let id = receipt.text("id").and_then(|id| MessageId::parse(&id));
+        let (Some(from), Some(id)) = (from, id) else {
+            self.ignored += 1;
+            return Ok(());
+        };
+        let Some(address) = self.address(cx, &from)? else {
+            self.ignored += 1;
+            return Ok(());
+        };
+        if count >= MOST {
+            return Ok(());
+        }
+        if !self.repair(cx, receipt, &address)? {
+            return Ok(());
+        }
+        let Some(mut kept) = recent::find(&cx.txn, &self.slot, &id)? else {
+            return Ok(());
+        };
+        let Ok(chat) = kept.to.parse::<Jid>() else {
+            return Ok(());
+        };
+        if kept.resends >= MOST_RESENDS || !self.may_ask(cx, &chat, &address)? {
+            self.ignored += 1;
+            return Ok(());
+        }
+        kept.resends += 1;
+        recent::update(cx, &self.slot, &id, &kept);
+        self.encrypt_again(
+            cx,
+            receipt,
+            &id,
+            &from,
+            &address,
+            &chat,
+            &kept.payload,
+            count,
+        )
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one stanza from the facts of one receipt"
+    )]
+    fn encrypt_again(
+        &mut self,
+        cx: &mut Cx<'_>,
+        receipt: &Node,
+        id: &MessageId,
+        from: &Jid,
+        address: &DeviceAddress,
+        chat: &Jid,
+        payload: &[u8],
+        count: u32,
+    ) -> Result<(), Fault> {
+        // To our own devices the stanza is a peer message: no token belongs there.
+        let (plaintext, kind) = match self.is_own(from) {
+            true => (content::device_sent(chat, payload), MessageKind::Peer),
+            false => (payload.to_vec(), MessageKind::Content),
+        };
+        let padded = padding::pad(cx.rng, plaintext);
+        let ours = self.own_identity();
+        let Some(enc) = signal::encrypt(cx, &self.slot, &ours, address, &padded)? else {
+            return Ok(());
+        };
+        let attach = self.attach(cx, chat, kind)?;
+        let t = receipt.find("retry").and_then(|retry| retry.number("t"));
+        let device_identity = self.device_identity();
+        let node = stanza::resend(ResendStanza {
+            id,
+            to: from,
+            receipt,
+            t,
+            count,
+            enc,
+            device_identity,
+            attach: &attach,
+        });
+        self.transmit(cx, &node);
+        Ok(())
+    }
+
+    /// Brings the session with the asking device in order; false when there is none in the end.
+    fn repair(
+        &mut self,
+        cx: &mut Cx<'_>,
+        receipt: &Node,
+        address: &DeviceAddress,
+    ) -> Result<bool, Fault> {
+        let ours = self.own_identity();
+        if let Some(bundle) = prekeys::fetch::from_receipt(receipt) {
+            match prekeys::fetch::accept(cx, &self.slot, &ours, address, Ok(bundle))? {
+                Ok(established) if established.identity_changed => {
+                    self.identity_changed(cx, address)?;
+                }
+                Ok(_) => {}
+                Err(_) => self.ignored += 1,
+            }
+            return Ok(signal::has_session(&cx.txn, &self.slot, address)?);
+        }
+        let known = signal::remote_registration_id(&cx.txn, &self.slot, address)?;
+        let told = receipt
+            .find("registration")
+            .and_then(Node::payload)
+            .and_then(prekeys::fetch::number);
+        if told.is_some() && known.is_some() && told != known {
+            signal::delete_session(&mut cx.txn, &self.slot, address);
+            return Ok(false);
+        }
+        Ok(known.is_some())
+    }
+
+    /// Whether a device may ask for a message of that chat: the recipient's, or one of our own.
+    fn may_ask(&self, cx: &Cx<'_>, chat: &Jid, address: &DeviceAddress) -> Result<bool, Fault> {
+        let (Some(account), Some(chat)) = (&self.account, PeerKey::of(chat)) else {
+            return Ok(false);
+        };
+        let chat = lidmap::canonical(&cx.txn, account.tokens.scope(), &chat)?;
+        Ok(address.peer == chat || self.is_own(&address.jid()))
+    }
+
+    /// What opens that chat now.
+    fn attach(&mut self, cx: &Cx<'_>, chat: &Jid, kind: MessageKind) -> Result<Attach, Fault> {
+        let now = self.server_now(cx);
+        let account = self
+            .account
+            .as_mut()
+            .ok_or(Fault::Bug("only a linked device sends"))?;
+        let names = match PeerKey::of(chat) {
+            Some(peer) => lidmap::resolve(&cx.txn, account.tokens.scope(), &peer)?,
+            None => Names::default(),
+        };
+        Ok(account.tokens.attach(&cx.txn, chat, &names, kind, now))
+    }
+}

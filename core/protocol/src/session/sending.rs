@@ -1,0 +1,447 @@
+//! A message from the host's request to the wire.
+
+use std::collections::BTreeSet;
+
+use crate::effect::{Effect, OpId};
+use crate::error::Fault;
+use crate::fanout::{self, stanza};
+use crate::limits::capping::CappingProps;
+use crate::limits::gate::{Gate, RecipientHint, gate};
+use crate::peer::Names;
+use crate::peer::{DeviceAddress, PeerKey};
+use crate::prekeys;
+use crate::send::outbox::OutboxRecord;
+use crate::send::recent::{self, RecentRecord};
+use crate::send::{Asked, Outgoing, Payload, Stage, content, id, outbox};
+use crate::session::{Content, Phase, Purpose, SendRequest, Session, refuse};
+use crate::tctoken::Attach;
+use crate::tctoken::issue::Issue;
+use crate::tctoken::policy::{MessageKind, class};
+use crate::txn::Cx;
+use crate::usync;
+use crate::verdict::{Attached, Cause, Lost, Outcome, Refusal};
+use crate::{devices, lidmap, signal, wap};
+
+/// What became of a message that was looked at.
+enum Look {
+    /// It left.
+    Left,
+    /// It cannot be sent.
+    Refused(Refusal),
+    /// It waits.
+    Waits(Outgoing),
+}
+
+impl Session {
+    /// Takes a message in, or refuses it at once.
+    pub(super) fn admit(
+        &mut self,
+        cx: &mut Cx<'_>,
+        op: OpId,
+        request: SendRequest,
+    ) -> Result<(), Fault> {
+        let Some(paired) = self.device.paired() else {
+            refuse(cx, op, Refusal::local(request.id, Cause::NotPaired));
+            return Ok(());
+        };
+        let Content::Text(text) = &request.content;
+        let Some(payload) = content::text(text).filter(|_| request.to.is_user()) else {
+            refuse(cx, op, Refusal::local(request.id, Cause::BadRequest));
+            return Ok(());
+        };
+        if self.sends.len() + self.outbox.len() >= outbox::CAPACITY {
+            refuse(cx, op, Refusal::local(request.id, Cause::OutboxFull));
+            return Ok(());
+        }
+        let now = self.server_now(cx);
+        let id = match request.id {
+            Some(id) => id,
+            None => id::generate(cx.rng, now, paired.jid.user_part()),
+        };
+        let in_queue = self.sends.iter().any(|send| send.id == id);
+        if in_queue || self.outbox.holds(&id) || recent::find(&cx.txn, &self.slot, &id)?.is_some() {
+            refuse(cx, op, Refusal::local(Some(id), Cause::DuplicateId));
+            return Ok(());
+        }
+        self.sends.push(Outgoing {
+            op,
+            id,
+            to: request.to.account(),
+            payload: Payload(payload),
+            deadline: request.deadline,
+            stage: Stage::Ready,
+            asked: Asked::default(),
+        });
+        self.progress(cx)
+    }
+
+    /// Lets every message that waits for nothing go on, in order within its chat.
+    pub(super) fn progress(&mut self, cx: &mut Cx<'_>) -> Result<(), Fault> {
+        let mut busy_chats = BTreeSet::new();
+        for send in std::mem::take(&mut self.sends) {
+            if send.stage != Stage::Ready || busy_chats.contains(&send.to) {
+                busy_chats.insert(send.to.clone());
+                self.sends.push(send);
+                continue;
+            }
+            let (op, chat) = (send.op, send.to.clone());
+            match self.look(cx, send)? {
+                Look::Left => {}
+                Look::Refused(refusal) => refuse(cx, op, refusal),
+                Look::Waits(send) => {
+                    busy_chats.insert(chat);
+                    self.sends.push(send);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// One look at a message from the top: what is still missing for it to leave?
+    fn look(&mut self, cx: &mut Cx<'_>, mut send: Outgoing) -> Result<Look, Fault> {
+        let now = self.server_now(cx);
+        let Some(account) = &mut self.account else {
+            return Ok(Look::Refused(Refusal::local(
+                Some(send.id),
+                Cause::LoggedOut,
+            )));
+        };
+        let Some(peer) = PeerKey::of(&send.to) else {
+            return Ok(Look::Refused(Refusal::local(
+                Some(send.id),
+                Cause::BadRequest,
+            )));
+        };
+        let names = lidmap::resolve(&cx.txn, account.tokens.scope(), &peer)?;
+        let kind = MessageKind::Content;
+        let attach = account.tokens.attach(&cx.txn, &send.to, &names, kind, now);
+        let capped = account.capping.capped(&CappingProps::default(), now);
+        let class = class(&send.to, account.tokens.own());
+        let timelock = account.timelock.phase(now);
+        if let Gate::Refuse(refusal) =
+            gate(class, RecipientHint::Ordinary, &attach, timelock, capped)
+        {
+            return Ok(Look::Refused(Refusal {
+                id: Some(send.id),
+                ..refusal
+            }));
+        }
+        if self.phase != Phase::Online {
+            return Ok(Look::Waits(send));
+        }
+        let migrated = self.device.paired().and_then(|paired| paired.lid_migrated);
+        let by_pn = migrated == Some(false);
+        let target = match (names.lid.clone(), names.pn.clone()) {
+            (_, Some(pn)) if by_pn => pn,
+            (Some(lid), _) => lid,
+            (None, _) if send.asked.lid => {
+                return Ok(Look::Refused(Refusal::local(
+                    Some(send.id),
+                    Cause::NotOnWhatsapp,
+                )));
+            }
+            (None, _) => {
+                send.stage = Stage::Resolving(peer.clone());
+                self.ask_lid(cx, &peer);
+                return Ok(Look::Waits(send));
+            }
+        };
+        self.fan_out(cx, send, &target, &names, &attach)
+    }
+
+    /// The recipient is known: devices, sessions, ciphertexts, stanza.
+    fn fan_out(
+        &mut self,
+        cx: &mut Cx<'_>,
+        mut send: Outgoing,
+        target: &PeerKey,
+        names: &Names,
+        attach: &Attach,
+    ) -> Result<Look, Fault> {
+        let own = self.own_account(target);
+        let wanted = BTreeSet::from([target.clone(), own.clone()]);
+        let missing = self.missing_lists(cx, &wanted)?;
+        let open: BTreeSet<PeerKey> = missing.difference(&send.asked.lists).cloned().collect();
+        if !open.is_empty() {
+            send.stage = Stage::Listing(open.clone());
+            self.ask_lists(cx, open);
+            return Ok(Look::Waits(send));
+        }
+        let plan = self.plan(cx, target, &own)?;
+        if plan.recipients.is_empty() && *target != own {
+            return Ok(Look::Refused(Refusal::local(
+                Some(send.id),
+                Cause::NoRecipientDevice,
+            )));
+        }
+        let keyless = self.without_session(cx, &plan)?;
+        let open: BTreeSet<DeviceAddress> = keyless.difference(&send.asked.keys).cloned().collect();
+        if !open.is_empty() {
+            send.stage = Stage::Keying(open.clone());
+            self.ask_keys(cx, open);
+            return Ok(Look::Waits(send));
+        }
+        self.emit(cx, send, plan, names, attach)
+    }
+
+    /// Encrypts, makes durable and transmits: one step.
+    fn emit(
+        &mut self,
+        cx: &mut Cx<'_>,
+        send: Outgoing,
+        plan: fanout::Plan,
+        names: &Names,
+        attach: &Attach,
+    ) -> Result<Look, Fault> {
+        let ours = self.own_identity();
+        let to = plan.to.clone();
+        let mut ciphertexts = Vec::with_capacity(plan.recipients.len() + plan.own.len());
+        let text = signal::padding::pad(cx.rng, send.payload.0.clone());
+        for device in &plan.recipients {
+            if let Some(enc) = signal::encrypt(cx, &self.slot, &ours, &device.session, &text)? {
+                ciphertexts.push((device.wire.clone(), enc));
+            }
+        }
+        if ciphertexts.is_empty() && !plan.recipients.is_empty() {
+            return Ok(Look::Refused(Refusal::local(
+                Some(send.id),
+                Cause::NoRecipientDevice,
+            )));
+        }
+        let copy = signal::padding::pad(cx.rng, content::device_sent(&to, &send.payload.0));
+        for device in &plan.own {
+            if let Some(enc) = signal::encrypt(cx, &self.slot, &ours, &device.session, &copy)? {
+                ciphertexts.push((device.wire.clone(), enc));
+            }
+        }
+        let Some(paired) = self.device.paired() else {
+            return Err(Fault::Bug("only a paired device sends"));
+        };
+        let pn = names.pn.as_ref().filter(|_| to.is_lid()).map(PeerKey::jid);
+        let node = stanza::message(stanza::MessageStanza {
+            id: &send.id,
+            to: &to,
+            pn: pn.as_ref(),
+            devices: ciphertexts,
+            device_identity: &paired.account,
+            attach,
+        });
+        let now = self.server_now(cx);
+        let record = OutboxRecord::new(&send.id, &to, wap::encode(&node), now, attach.summary());
+        let kept = RecentRecord {
+            to: to.reveal(),
+            payload: send.payload.0,
+            resends: 0,
+        };
+        recent::remember(cx, &self.slot, &send.id, &kept)?;
+        self.outbox.add(cx, &self.slot, send.op, send.id, &record);
+        let due = self.account.as_mut().map(|account| {
+            account
+                .tokens
+                .sent(cx, &to, names, MessageKind::Content, now)
+        });
+        self.issue(cx, due.unwrap_or_default());
+        Ok(Look::Left)
+    }
+
+    fn plan(&self, cx: &Cx<'_>, to: &PeerKey, own: &PeerKey) -> Result<fanout::Plan, Fault> {
+        let account = self
+            .account_scope()
+            .ok_or(Fault::Bug("only a linked device sends"))?;
+        Ok(fanout::plan(
+            &cx.txn,
+            account,
+            &self.slot,
+            to,
+            own,
+            self.own_device(),
+        )?)
+    }
+
+    fn missing_lists(
+        &self,
+        cx: &Cx<'_>,
+        wanted: &BTreeSet<PeerKey>,
+    ) -> Result<BTreeSet<PeerKey>, Fault> {
+        let account = self
+            .account_scope()
+            .ok_or(Fault::Bug("only a linked device sends"))?;
+        Ok(devices::missing(
+            &cx.txn,
+            account,
+            &self.slot,
+            wanted,
+            cx.now.unix(),
+        )?)
+    }
+
+    pub(super) fn canonical(&self, cx: &Cx<'_>, peer: &PeerKey) -> Result<PeerKey, Fault> {
+        Ok(match self.account_scope() {
+            Some(account) => lidmap::canonical(&cx.txn, account, peer)?,
+            None => peer.clone(),
+        })
+    }
+
+    fn own_account(&self, like: &PeerKey) -> PeerKey {
+        let paired = self.device.paired();
+        let lid = paired
+            .and_then(|paired| paired.lid.as_ref())
+            .and_then(PeerKey::of);
+        let pn = paired.and_then(|paired| PeerKey::of(&paired.jid));
+        match like {
+            PeerKey::Lid(_) => lid.or(pn),
+            PeerKey::Pn(_) => pn.or(lid),
+        }
+        .unwrap_or_else(|| like.clone())
+    }
+
+    fn own_device(&self) -> u16 {
+        self.device
+            .paired()
+            .map_or(0, |paired| paired.jid.device_part())
+    }
+
+    fn without_session(
+        &self,
+        cx: &Cx<'_>,
+        plan: &fanout::Plan,
+    ) -> Result<BTreeSet<DeviceAddress>, Fault> {
+        let mut keyless = BTreeSet::new();
+        for device in plan.recipients.iter().chain(&plan.own) {
+            if !signal::has_session(&cx.txn, &self.slot, &device.session)? {
+                keyless.insert(device.session.clone());
+            }
+        }
+        Ok(keyless)
+    }
+
+    fn ask_lid(&mut self, cx: &mut Cx<'_>, pn: &PeerKey) {
+        if self
+            .iqs
+            .purposes()
+            .any(|purpose| matches!(purpose, Purpose::Lid(asked) if asked == pn))
+        {
+            return;
+        }
+        for query in usync::lid_queries(cx.rng, &[pn.user()]) {
+            self.ask(cx, query, Purpose::Lid(pn.clone()));
+        }
+    }
+
+    fn ask_lists(&mut self, cx: &mut Cx<'_>, mut wanted: BTreeSet<PeerKey>) {
+        for purpose in self.iqs.purposes() {
+            if let Purpose::Lists(asked) = purpose {
+                wanted.retain(|peer| !asked.contains(peer));
+            }
+        }
+        let users: Vec<_> = wanted.iter().map(PeerKey::jid).collect();
+        for query in usync::device_queries(cx.rng, &users) {
+            self.ask(cx, query, Purpose::Lists(wanted.clone()));
+        }
+    }
+
+    fn ask_keys(&mut self, cx: &mut Cx<'_>, mut wanted: BTreeSet<DeviceAddress>) {
+        for purpose in self.iqs.purposes() {
+            if let Purpose::Keys(asked) = purpose {
+                wanted.retain(|device| !asked.contains(device));
+            }
+        }
+        let jids: Vec<_> = wanted.iter().map(DeviceAddress::jid).collect();
+        for query in prekeys::fetch::queries(&jids) {
+            self.ask(cx, query, Purpose::Keys(wanted.clone()));
+        }
+    }
+
+    /// Issues of our token go out; the answer comes back by [`Purpose::Issue`].
+    pub(super) fn issue(&mut self, cx: &mut Cx<'_>, issues: Vec<Issue>) {
+        for issue in issues {
+            let purpose = Purpose::Issue {
+                peer: issue.peer,
+                t: issue.t,
+            };
+            self.ask(cx, issue.node, purpose);
+        }
+    }
+
+    pub(super) fn tick_issues(&mut self, cx: &mut Cx<'_>) {
+        if self.phase == Phase::Online {
+            let due = self
+                .account
+                .as_mut()
+                .map(|account| account.tokens.tick(cx.now.mono));
+            self.issue(cx, due.unwrap_or_default());
+        }
+    }
+
+    /// Deadlines of messages that have not left, and answers that take too long.
+    pub(super) fn tick_sends(&mut self, cx: &mut Cx<'_>) -> Result<(), Fault> {
+        let now = cx.now.mono;
+        let late = |send: &Outgoing| send.deadline.is_some_and(|deadline| deadline <= now);
+        let (late, rest): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.sends).into_iter().partition(late);
+        self.sends = rest;
+        for send in late {
+            refuse(
+                cx,
+                send.op,
+                Refusal::local(Some(send.id), Cause::DeadlineBeforeSend),
+            );
+        }
+        let online = self.phase == Phase::Online;
+        for (op, id) in self.outbox.tick(cx, &self.slot, online)? {
+            cx.effect(Effect::Done(
+                op,
+                Outcome::Unknown(Lost {
+                    id,
+                    still_trying: true,
+                }),
+            ));
+        }
+        Ok(())
+    }
+
+    /// The server has answered a message.
+    pub(super) fn acked(&mut self, cx: &mut Cx<'_>, ack: &wap::Node) -> Result<(), Fault> {
+        let id = ack
+            .text("id")
+            .and_then(|id| crate::verdict::MessageId::parse(&id));
+        let Some(id) = id.filter(|id| ack.is("class", "message") && self.outbox.holds(id)) else {
+            self.ignored += 1;
+            return Ok(());
+        };
+        match ack.number::<u16>("error") {
+            None if ack.value("error").is_none() => self.accepted(cx, ack, id),
+            code => self.nacked(cx, &id, code.unwrap_or(0)),
+        }
+    }
+
+    fn accepted(
+        &mut self,
+        cx: &mut Cx<'_>,
+        ack: &wap::Node,
+        id: crate::verdict::MessageId,
+    ) -> Result<(), Fault> {
+        let server_time = ack.number("t").map(crate::time::UnixSeconds);
+        if let Some((op, record)) = self.outbox.answered(cx, &self.slot, &id)? {
+            let attached: Attached = record.attached();
+            self.done(
+                cx,
+                op,
+                Outcome::Accepted {
+                    id,
+                    server_time,
+                    attached,
+                },
+            );
+        }
+        Ok(())
+    }
+
+    /// Ends an operation, or tells of a message that an earlier run of the program had sent.
+    pub(super) fn done(&self, cx: &mut Cx<'_>, op: Option<OpId>, outcome: Outcome) {
+        match op {
+            Some(op) => cx.effect(Effect::Done(op, outcome)),
+            None => cx.effect(crate::event::Event::Settled(outcome)),
+        }
+    }
+}
