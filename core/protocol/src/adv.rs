@@ -164,7 +164,7 @@ impl PairedIdentity {
 pub struct DeviceIdentity {
     /// The account's key.
     pub account_key: PublicKey,
-    /// The device's index, which the account's key index list must have; `None` when the details lack it.
+    /// Its index, to be looked up in the account's key index list; `None` when absent.
     pub key_index: Option<u32>,
 }
 

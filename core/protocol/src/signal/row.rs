@@ -184,3 +184,76 @@ impl ChainRow {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chain(index: u32, byte: u8) -> ChainKey {
+        ChainKey {
+            index,
+            key: Secret::new([byte; 32]),
+        }
+    }
+
+    fn session() -> Session {
+        let mut receiving = ReceivingChain::new(PublicKey::new([5; 32]), chain(3, 6));
+        receiving.skipped = vec![(1, Seed(Secret::new([7; 32])))];
+        Session {
+            identity: PublicKey::new([1; 32]),
+            registration_id: Some(0),
+            base: PublicKey::new([2; 32]),
+            root: RootKey::new(Secret::new([3; 32])),
+            ratchet: KeyPair::from_private(PrivateKey::from_bytes([0x48; 32])),
+            sending: chain(0, 4),
+            previous_counter: 2,
+            receiving: vec![receiving],
+            pending: Some(Pending {
+                pre_key_id: Some(0),
+                signed_pre_key_id: 9,
+            }),
+        }
+    }
+
+    fn key(tag: &str, byte: &str) -> String {
+        format!("{tag}20{}", byte.repeat(32))
+    }
+
+    #[test]
+    fn the_bytes_of_a_row_stay_as_they_are() {
+        let skipped = format!("1a240801{}", key("12", "07"));
+        let received = format!("{}12240803{}{skipped}", key("0a", "05"), key("12", "06"));
+        let body = [
+            key("0a", "01"),
+            "1000".into(),
+            key("1a", "02"),
+            key("22", "03"),
+            key("2a", "48"),
+            format!("3222{}", key("12", "04")),
+            "3802".into(),
+            format!("426e{received}"),
+            "4a0408001009".into(),
+        ]
+        .concat();
+        let row = format!("010aa602{body}");
+        assert_eq!(hex::encode(Sessions(vec![session()]).to_row()), row);
+    }
+
+    #[test]
+    fn a_row_comes_back_whole() {
+        let mut bare = session();
+        bare.pending = None;
+        bare.registration_id = None;
+        bare.receiving.clear();
+        let row = Sessions(vec![session(), bare]).to_row();
+        assert_eq!(Sessions::from_row(&row).unwrap().to_row(), row);
+    }
+
+    #[test]
+    fn a_cut_row_is_damaged() {
+        let row = Sessions(vec![session()]).to_row();
+        for length in 2..row.len() {
+            assert!(Sessions::from_row(&row[..length]).is_err(), "{length}");
+        }
+    }
+}
