@@ -149,6 +149,18 @@ impl World {
         self.mono += u64::try_from(seconds).unwrap() * 1_000;
     }
 
+    /// Sets the wall clock, forward or back; an hour passes, so that pacing hides nothing.
+    pub(crate) fn at(&mut self, now: i64) {
+        self.now = now;
+        self.mono += 3_600_000;
+    }
+
+    /// IQs that leave when enough time has passed for everything that waits.
+    pub(crate) fn later(&mut self) -> Vec<Issue> {
+        self.mono += 3_600_000;
+        self.tokens.tick(Mono(self.mono))
+    }
+
     pub(crate) fn attach_as(&mut self, to: &str, known: &Names, kind: MessageKind) -> Attach {
         let (to, now) = (jid(to), self.clock());
         self.step(|tokens, cx| tokens.attach(&cx.txn, &to, known, kind, now))
