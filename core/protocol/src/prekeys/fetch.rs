@@ -6,13 +6,16 @@
 //!      [<device-identity/>] </user>   or   <user jid> <error code text/> </user> … </list>
 //! ```
 //!
-//! Each device answers for itself: a bad one never spoils the others (spec: "Sessions").
+//! Each device answers for itself: a bad one never spoils the others. A companion must show that
+//! the account vouches for it (spec: "Sessions").
 
+use crate::adv::{self, AdvError};
 use crate::crypto::curve::{KEY_TYPE, PublicKey};
 use crate::devices;
 use crate::error::Fault;
 use crate::jid::Jid;
 use crate::peer::DeviceAddress;
+use crate::signal::keys::TheirIdentity;
 use crate::signal::{
     self, Bundle, BundleError, Established, OneTimePreKey, OwnIdentity, SignedPreKey,
 };
@@ -73,6 +76,9 @@ pub enum FetchError {
     /// The server has another error for this device.
     #[error("the server refused the bundle with code {0:?}")]
     Refused(Option<u16>),
+    /// The account does not vouch for the companion.
+    #[error("the account does not vouch for the device")]
+    Unproven,
 }
 
 /// Reads the answer of an IQ: each device that it names, with its bundle or the reason for none.
@@ -167,8 +173,32 @@ pub fn accept(
             return Ok(Err(error));
         }
     };
+    if to.device != 0 && !vouched(cx, slot, to, &fetched)? {
+        return Ok(Err(FetchError::Unproven));
+    }
     let established = signal::establish(cx, slot, ours, to, &fetched.bundle)?;
     Ok(established.map_err(FetchError::Bundle))
+}
+
+/// Whether the account vouches for a companion. Without a proof, or without any key to check it
+/// with, the device is accepted, as other clients do.
+fn vouched(
+    cx: &Cx<'_>,
+    slot: &Scope,
+    to: &DeviceAddress,
+    fetched: &Fetched,
+) -> Result<bool, Fault> {
+    let Some(proof) = &fetched.device_identity else {
+        return Ok(true);
+    };
+    let phone = DeviceAddress {
+        device: 0,
+        hosted: false,
+        ..to.clone()
+    };
+    let account = TheirIdentity::load(&cx.txn, slot, &phone)?.map(|identity| identity.0);
+    let checked = adv::verify_device_identity(proof, account.as_ref(), &fetched.bundle.identity);
+    Ok(matches!(checked, Ok(_) | Err(AdvError::NoAccountKey)))
 }
 
 #[cfg(test)]
@@ -312,6 +342,26 @@ mod tests {
         let slot = bench.slot.clone();
         let to = DeviceAddress::of(&Jid::lid("7")).unwrap();
         assert!(bench.run(|cx| Ok(signal::has_session(&cx.txn, &slot, &to)?)));
+    }
+
+    #[test]
+    fn a_companion_needs_a_proof_for_its_own_identity() {
+        let file: serde_json::Value =
+            serde_json::from_str(include_str!("../../tests/vectors/adv.json")).unwrap();
+        let vector = |name| hex::decode(file["cases"][0][name].as_str().unwrap()).unwrap();
+        let proof = vector("stored_device_identity (device-identity node in pkmsg stanzas)");
+        let proven = PrivateKey::from_slice(&vector("device_identity_priv")).unwrap();
+        let proven = KeyPair::from_private(proven);
+        let with_proof = |ours: &KeyPair| {
+            let proof = Node::new("device-identity").bytes(proof.clone());
+            only(user_of(ours, "7:3@lid").child(proof))
+        };
+        let mut bench = Bench::new(1);
+        let good = accept_in(&mut bench, "7:3@lid", with_proof(&proven));
+        assert!(good.is_ok());
+        let stolen = accept_in(&mut bench, "7:3@lid", with_proof(&pair(1)));
+        assert_eq!(stolen, Err(FetchError::Unproven));
+        assert!(accept_in(&mut bench, "7@lid", with_proof(&pair(1))).is_ok());
     }
 
     #[test]
