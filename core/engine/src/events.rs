@@ -1,0 +1,396 @@
+//! What an account tells its host: a bounded queue that can be waited on in three ways.
+//!
+//! Everything is under one lock, also the state of the wake-up descriptor, so a wake-up cannot be
+//! lost between looking and waiting.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use sendpath_protocol::effect::OpId;
+use sendpath_protocol::event::Event;
+use sendpath_protocol::verdict::Outcome;
+
+/// One thing told to the host, in order.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum AccountEvent {
+    /// An operation ended that was started with `SendOptions::report`. Never dropped.
+    Done {
+        /// The operation.
+        op: OpId,
+        /// How it ended.
+        outcome: Outcome,
+    },
+    /// Something happened.
+    Event(Event),
+    /// Here events are missing: the host was slower than they came.
+    Overflow {
+        /// How many.
+        dropped: u64,
+    },
+}
+
+/// The queue is closed and empty.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Closed;
+
+/// The queue of one account.
+#[derive(Debug)]
+pub(crate) struct EventQueue {
+    capacity: usize,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    items: VecDeque<AccountEvent>,
+    /// How many of `items` count against the capacity.
+    events: usize,
+    /// Events dropped behind the last item.
+    gap: u64,
+    closed: bool,
+    tasks: Vec<Waker>,
+    #[cfg(unix)]
+    signal: Option<signal::Signal>,
+}
+
+impl EventQueue {
+    /// A queue for `capacity` events, at least one. Completions do not count.
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self {
+            capacity: capacity.max(1),
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// Adds an event, or counts it as dropped when there is no room.
+    pub(crate) fn push(&self, event: Event) {
+        let mut state = self.lock();
+        if state.closed {
+            return;
+        }
+        if state.events >= self.capacity {
+            state.gap += 1;
+        } else {
+            state.close_gap();
+            state.events += 1;
+            state.items.push_back(AccountEvent::Event(event));
+        }
+        self.wake(state);
+    }
+
+    /// Adds a completion.
+    pub(crate) fn push_done(&self, op: OpId, outcome: Outcome) {
+        let mut state = self.lock();
+        if !state.closed {
+            state.close_gap();
+            state.items.push_back(AccountEvent::Done { op, outcome });
+            self.wake(state);
+        }
+    }
+
+    /// Nothing is added any more; what is there can still be taken.
+    pub(crate) fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        self.wake(state);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
+    /// Waits for the next one; `None` when `timeout` has passed. No timeout waits for ever.
+    pub(crate) fn next(&self, timeout: Option<Duration>) -> Result<Option<AccountEvent>, Closed> {
+        let nothing = |state: &mut State| !state.is_readable() && !state.closed;
+        let state = self.lock();
+        let mut state = match timeout {
+            None => self
+                .changed
+                .wait_while(state, nothing)
+                .unwrap_or_else(PoisonError::into_inner),
+            Some(timeout) => {
+                let waited = self.changed.wait_timeout_while(state, timeout, nothing);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+        };
+        state.take()
+    }
+
+    /// Waits for the next one.
+    pub(crate) async fn next_async(&self) -> Result<AccountEvent, Closed> {
+        poll_fn(|context| {
+            let mut state = self.lock();
+            match state.take() {
+                Ok(Some(event)) => Poll::Ready(Ok(event)),
+                Err(closed) => Poll::Ready(Err(closed)),
+                Ok(None) => {
+                    let known = |task: &Waker| task.will_wake(context.waker());
+                    if !state.tasks.iter().any(known) {
+                        state.tasks.push(context.waker().clone());
+                    }
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+
+    /// A descriptor that is readable while there is something to take, and for ever once closed.
+    /// It lives as long as the queue.
+    #[cfg(unix)]
+    pub(crate) fn descriptor(&self) -> std::io::Result<std::os::fd::RawFd> {
+        let mut state = self.lock();
+        if state.signal.is_none() {
+            state.signal = Some(signal::Signal::new()?);
+        }
+        state.show();
+        let signal = state.signal.as_ref().map(signal::Signal::descriptor);
+        signal.ok_or_else(|| std::io::ErrorKind::Unsupported.into())
+    }
+
+    fn wake(&self, mut state: MutexGuard<'_, State>) {
+        state.show();
+        let tasks = std::mem::take(&mut state.tasks);
+        drop(state);
+        self.changed.notify_all();
+        tasks.into_iter().for_each(Waker::wake);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn take(&mut self) -> Result<Option<AccountEvent>, Closed> {
+        if self.items.is_empty() {
+            self.close_gap();
+        }
+        let Some(item) = self.items.pop_front() else {
+            return if self.closed { Err(Closed) } else { Ok(None) };
+        };
+        self.events -= usize::from(matches!(item, AccountEvent::Event(_)));
+        self.show();
+        Ok(Some(item))
+    }
+
+    fn close_gap(&mut self) {
+        if self.gap > 0 {
+            let dropped = std::mem::take(&mut self.gap);
+            self.items.push_back(AccountEvent::Overflow { dropped });
+        }
+    }
+
+    fn is_readable(&self) -> bool {
+        !self.items.is_empty() || self.gap > 0
+    }
+
+    fn show(&mut self) {
+        #[cfg(unix)]
+        {
+            let readable = self.is_readable() || self.closed;
+            if let Some(signal) = &mut self.signal {
+                signal.set(readable);
+            }
+        }
+    }
+}
+
+#[cfg(unix)]
+mod signal {
+    use std::io::{self, Read, Write};
+    use std::os::fd::{AsRawFd, RawFd};
+    use std::os::unix::net::UnixStream;
+
+    /// A pair of sockets with one byte in it while raised.
+    #[derive(Debug)]
+    pub(super) struct Signal {
+        host: UnixStream,
+        ours: UnixStream,
+        raised: bool,
+    }
+
+    impl Signal {
+        pub(super) fn new() -> io::Result<Self> {
+            let (host, ours) = UnixStream::pair()?;
+            host.set_nonblocking(true)?;
+            ours.set_nonblocking(true)?;
+            Ok(Self {
+                host,
+                ours,
+                raised: false,
+            })
+        }
+
+        pub(super) fn set(&mut self, raised: bool) {
+            if raised != self.raised {
+                // A byte always fits: at most one is in the pair.
+                let moved = if raised {
+                    self.ours.write(&[1])
+                } else {
+                    self.host.read(&mut [0])
+                };
+                self.raised = raised == moved.is_ok();
+            }
+        }
+
+        pub(super) fn descriptor(&self) -> RawFd {
+            self.host.as_raw_fd()
+        }
+
+        /// What `poll` would see, without a look at our own books.
+        #[cfg(test)]
+        pub(super) fn has_byte(&self) -> bool {
+            let mut probe = self.host.try_clone().unwrap();
+            let found = probe.read(&mut [0; 2]).is_ok();
+            if found {
+                (&self.ours).write_all(&[1]).unwrap();
+            }
+            found
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::thread;
+
+    use sendpath_protocol::verdict::{Lost, MessageId};
+
+    use super::*;
+
+    const GUARD: Option<Duration> = Some(Duration::from_secs(30));
+
+    #[test]
+    fn what_does_not_fit_is_counted_where_it_is_missing() {
+        let queue = EventQueue::new(2);
+        (0..5).for_each(|_| queue.push(Event::Connected));
+        queue.push_done(OpId(1), outcome());
+        queue.push(Event::Connected);
+        let connected = || AccountEvent::Event(Event::Connected);
+        let done = AccountEvent::Done {
+            op: OpId(1),
+            outcome: outcome(),
+        };
+        let overflow = |dropped| AccountEvent::Overflow { dropped };
+        let expected = [connected(), connected(), overflow(3), done, overflow(1)];
+        assert_eq!(drain(&queue), expected);
+        queue.push(Event::Connected);
+        assert_eq!(drain(&queue), [connected()], "there is room again");
+    }
+
+    #[test]
+    fn completions_are_never_dropped() {
+        let queue = EventQueue::new(1);
+        (0..1000).for_each(|op| queue.push_done(OpId(op), outcome()));
+        assert_eq!(drain(&queue).len(), 1000);
+    }
+
+    #[test]
+    fn a_closed_queue_takes_nothing_and_gives_what_it_had() {
+        let queue = EventQueue::new(9);
+        queue.push(Event::Connected);
+        queue.close();
+        queue.push(Event::Connected);
+        queue.push_done(OpId(1), outcome());
+        assert!(matches!(queue.next(None), Ok(Some(_))));
+        assert_eq!(queue.next(None), Err(Closed));
+    }
+
+    #[test]
+    fn an_empty_queue_times_out() {
+        let queue = EventQueue::new(1);
+        assert_eq!(queue.next(Some(Duration::ZERO)), Ok(None));
+    }
+
+    /// Waiters that sleep as soon as the queue is empty, in both ways, against writers that write
+    /// one at a time: a lost wake-up leaves a waiter asleep for ever.
+    #[test]
+    fn no_wake_up_is_lost() {
+        const WRITERS: u64 = 4;
+        const EACH: u64 = 5_000;
+        let queue = Arc::new(EventQueue::new(1));
+        let seen = Arc::new(AtomicUsize::new(0));
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let blocking: Vec<_> = (0..2)
+            .map(|_| {
+                let (queue, seen) = (queue.clone(), seen.clone());
+                thread::spawn(move || {
+                    while queue.next(GUARD).is_ok_and(|event| event.is_some()) {
+                        seen.fetch_add(1, Ordering::Relaxed);
+                    }
+                })
+            })
+            .collect();
+        let tasks: Vec<_> = (0..2)
+            .map(|_| {
+                let (queue, seen) = (queue.clone(), seen.clone());
+                runtime.spawn(async move {
+                    while queue.next_async().await.is_ok() {
+                        seen.fetch_add(1, Ordering::Relaxed);
+                    }
+                })
+            })
+            .collect();
+        thread::scope(|scope| {
+            for writer in 0..WRITERS {
+                let queue = &queue;
+                scope.spawn(move || {
+                    for n in 0..EACH {
+                        queue.push_done(OpId(writer * EACH + n), outcome());
+                        thread::yield_now();
+                    }
+                });
+            }
+        });
+        queue.close();
+        blocking
+            .into_iter()
+            .for_each(|waiter| waiter.join().unwrap());
+        for task in tasks {
+            runtime.block_on(task).unwrap();
+        }
+        let all = usize::try_from(WRITERS * EACH).unwrap();
+        assert_eq!(seen.load(Ordering::Relaxed), all);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_descriptor_is_readable_exactly_while_there_is_something() {
+        let queue = EventQueue::new(9);
+        queue.push(Event::Connected);
+        queue.descriptor().unwrap();
+        let raised = || queue.lock().signal.as_ref().unwrap().has_byte();
+        assert!(raised());
+        queue.push(Event::Connected);
+        queue.next(None).unwrap();
+        assert!(raised(), "one is left");
+        queue.next(None).unwrap();
+        assert!(!raised());
+        queue.push_done(OpId(1), outcome());
+        assert!(raised());
+        queue.next(None).unwrap();
+        assert!(!raised());
+        queue.close();
+        assert!(raised() && queue.next(None).is_err() && raised());
+    }
+
+    fn outcome() -> Outcome {
+        Outcome::Unknown(Lost {
+            id: MessageId::parse("X").unwrap(),
+            still_trying: false,
+        })
+    }
+
+    fn drain(queue: &EventQueue) -> Vec<AccountEvent> {
+        std::iter::from_fn(|| queue.next(Some(Duration::ZERO)).unwrap()).collect()
+    }
+}

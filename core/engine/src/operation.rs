@@ -1,0 +1,230 @@
+//! One send: the half that waits and the half that completes.
+//!
+//! The completing half completes when it is dropped, too. So whatever happens to the engine, every
+//! [`Sending`] ends, exactly once.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use sendpath_protocol::effect::OpId;
+use sendpath_protocol::verdict::{Attached, Cause, Lost, MessageId, Outcome, Refusal};
+
+use crate::events::EventQueue;
+
+/// A send under way. It resolves to its [`Outcome`]; dropping it does not call the message back.
+#[must_use = "the outcome tells whether the message was accepted"]
+pub struct Sending {
+    /// The number of the operation, unique in its engine.
+    pub op: OpId,
+    /// The id the message has or will have.
+    pub id: MessageId,
+    shared: Arc<Shared>,
+    cancel: Box<dyn Fn() + Send + Sync>,
+}
+
+impl Sending {
+    /// Asks to cancel. A message that has not left yet ends as [`Cause::Cancelled`]; one that has
+    /// left stays sent and ends as unknown. Calling it again does nothing.
+    pub fn cancel(&self) {
+        if !self.shared.cancelled.swap(true, Ordering::Relaxed) && self.outcome().is_none() {
+            (self.cancel)();
+        }
+    }
+
+    /// Blocks until the end; `None` when `timeout` has passed first. No timeout waits for ever.
+    pub fn wait_blocking(&self, timeout: Option<Duration>) -> Option<Outcome> {
+        let open = |state: &mut State| state.outcome.is_none();
+        let state = self.shared.lock();
+        let state = match timeout {
+            None => self
+                .shared
+                .ended
+                .wait_while(state, open)
+                .unwrap_or_else(PoisonError::into_inner),
+            Some(timeout) => {
+                let waited = self.shared.ended.wait_timeout_while(state, timeout, open);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+        };
+        state.outcome.clone()
+    }
+
+    /// The outcome, if it is there already.
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.shared.lock().outcome.clone()
+    }
+}
+
+impl Future for Sending {
+    type Output = Outcome;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Outcome> {
+        let mut state = self.shared.lock();
+        match &state.outcome {
+            Some(outcome) => Poll::Ready(outcome.clone()),
+            None => {
+                state.task = Some(context.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Sending {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Sending({:?})", self.op)
+    }
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    ended: Condvar,
+    cancelled: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    outcome: Option<Outcome>,
+    task: Option<Waker>,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The half that completes.
+#[derive(Debug)]
+pub(crate) struct Completer {
+    pub(crate) op: OpId,
+    id: MessageId,
+    shared: Arc<Shared>,
+    report: Option<Arc<EventQueue>>,
+    stage: Stage,
+    _admission: Option<Admission>,
+}
+
+/// How far an operation got, for the case that nobody completes it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Stage {
+    /// The session never saw it: certainly not sent.
+    Queued,
+    /// The session has it, but what it did with it may not be saved.
+    Handed,
+    /// The session's first step for it is durable.
+    Kept,
+}
+
+/// Both halves of a new operation; `report` gets a copy of the outcome.
+pub(crate) fn operation(
+    op: OpId,
+    id: MessageId,
+    report: Option<Arc<EventQueue>>,
+    admission: Option<Admission>,
+    cancel: Box<dyn Fn() + Send + Sync>,
+) -> (Sending, Completer) {
+    let shared = Arc::new(Shared::default());
+    let sending = Sending {
+        op,
+        id: id.clone(),
+        shared: shared.clone(),
+        cancel,
+    };
+    let completer = Completer {
+        op,
+        id,
+        shared,
+        report,
+        stage: Stage::Queued,
+        _admission: admission,
+    };
+    (sending, completer)
+}
+
+impl Completer {
+    /// The session takes it over.
+    pub(crate) fn handed(&mut self) {
+        self.stage = Stage::Handed;
+    }
+
+    /// The session's step is durable.
+    pub(crate) fn kept(&mut self) {
+        self.stage = Stage::Kept;
+    }
+
+    pub(crate) fn complete(self, outcome: Outcome) {
+        self.deliver(outcome);
+    }
+
+    /// Ends it here, for `cause`.
+    pub(crate) fn refuse(self, cause: Cause) {
+        let refusal = self.refusal(cause);
+        self.deliver(refusal);
+    }
+
+    fn refusal(&self, cause: Cause) -> Outcome {
+        Outcome::Refused(Refusal {
+            id: Some(self.id.clone()),
+            cause,
+            code: None,
+            attached: Attached::Undecided,
+            until: None,
+        })
+    }
+
+    fn deliver(&self, outcome: Outcome) {
+        let mut state = self.shared.lock();
+        if state.outcome.is_some() {
+            return;
+        }
+        state.outcome = Some(outcome.clone());
+        let task = state.task.take();
+        drop(state);
+        self.shared.ended.notify_all();
+        task.into_iter().for_each(Waker::wake);
+        if let Some(events) = &self.report {
+            events.push_done(self.op, outcome);
+        }
+    }
+}
+
+impl Drop for Completer {
+    fn drop(&mut self) {
+        let lost = |still_trying| {
+            Outcome::Unknown(Lost {
+                id: self.id.clone(),
+                still_trying,
+            })
+        };
+        self.deliver(match self.stage {
+            Stage::Queued => self.refusal(Cause::Cancelled),
+            Stage::Handed => lost(false),
+            Stage::Kept => lost(true),
+        });
+    }
+}
+
+/// A place among the open operations of an account, given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Admission(Arc<AtomicUsize>);
+
+impl Admission {
+    /// `None` when `limit` operations are open.
+    pub(crate) fn take(open: &Arc<AtomicUsize>, limit: usize) -> Option<Self> {
+        let before = open.fetch_add(1, Ordering::Relaxed);
+        let admission = Self(open.clone());
+        (before < limit).then_some(admission)
+    }
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
