@@ -1,0 +1,261 @@
+//! What hosts hold of one account.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use sendpath_protocol::config::{DeviceConfig, ServerConfig};
+use sendpath_protocol::error::ApiMisuse;
+use sendpath_protocol::jid::Jid;
+use sendpath_protocol::mex::DocIds;
+use sendpath_protocol::send;
+use sendpath_protocol::session::{Content, SendRequest};
+use sendpath_protocol::time::Millis;
+use sendpath_protocol::verdict::{Cause, MessageId};
+
+use crate::clock::{Random, millis};
+use crate::engine::{Core, EngineError, system};
+use crate::events::AccountEvent;
+use crate::operation::{Admission, Sending, operation};
+use crate::shard::{Message, Request, SlotId};
+use crate::slot::{Shared, Status};
+
+/// A handle on one open account. Clones are the same account; it closes when the last one is
+/// dropped.
+#[derive(Clone)]
+pub struct Account(Arc<Inner>);
+
+struct Inner {
+    core: Arc<Core>,
+    slot: SlotId,
+    shared: Arc<Shared>,
+    pending: Arc<AtomicUsize>,
+    max_pending: usize,
+}
+
+impl Account {
+    pub(crate) fn new(
+        core: Arc<Core>,
+        slot: SlotId,
+        shared: Arc<Shared>,
+        max_pending: usize,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            core,
+            slot,
+            shared,
+            pending: Arc::default(),
+            max_pending,
+        }))
+    }
+
+    /// Connects and stays connected until [`Account::disconnect`], a logout or an end that only the
+    /// host can mend. An account without a link starts to pair: `Event::PairQr`.
+    ///
+    /// # Errors
+    /// [`EngineError::Closed`], [`EngineError::Forked`].
+    pub fn connect(&self) -> Result<(), EngineError> {
+        self.request(Request::Connect)
+    }
+
+    /// Ends the connection. What the outbox holds waits for the next one.
+    ///
+    /// # Errors
+    /// [`EngineError::Closed`], [`EngineError::Forked`].
+    pub fn disconnect(&self) -> Result<(), EngineError> {
+        self.request(Request::Disconnect)
+    }
+
+    /// Unlinks this device and deletes its keys; `Event::LoggedOut` tells when it is done.
+    /// `keep_tokens` keeps the account's tokens for a later link of the same account.
+    ///
+    /// # Errors
+    /// [`EngineError::Closed`], [`EngineError::Forked`].
+    pub fn logout(&self, keep_tokens: bool) -> Result<(), EngineError> {
+        self.request(Request::Logout(self.0.core.op(), keep_tokens))
+    }
+
+    /// Sends a text. `to` is `<digits>@s.whatsapp.net`, `<digits>@lid` or the digits of a number.
+    /// Returns at once; the outcome is in the [`Sending`].
+    ///
+    /// # Errors
+    /// [`ApiMisuse::BadAddress`], [`EngineError::Closed`], [`EngineError::Forked`].
+    pub fn send_text(
+        &self,
+        to: &str,
+        body: &str,
+        options: SendOptions,
+    ) -> Result<Sending, EngineError> {
+        let to = Jid::recipient(to).ok_or(ApiMisuse::BadAddress)?;
+        self.send(to, Content::Text(body.into()), options)
+    }
+
+    /// Sends `content`. Returns at once; the outcome is in the [`Sending`].
+    ///
+    /// # Errors
+    /// [`EngineError::Closed`], [`EngineError::Forked`].
+    pub fn send(
+        &self,
+        to: Jid,
+        content: Content,
+        options: SendOptions,
+    ) -> Result<Sending, EngineError> {
+        self.enter()?;
+        let Inner {
+            core, slot, shared, ..
+        } = &*self.0;
+        let op = core.op();
+        let now = core.clock.now();
+        let id = options.id.unwrap_or_else(|| {
+            let session = shared.status().session;
+            let own = session.and_then(|session| session.jid);
+            let user = own.as_ref().map_or("", Jid::user_part);
+            send::id::generate(&mut Random(&*core.clock), now.unix(), user)
+        });
+        let admission = Admission::take(&self.0.pending, self.0.max_pending);
+        let full = admission.is_none();
+        let report = options.report.then(|| shared.events.clone());
+        let (shard, slot) = (core.shard.clone(), *slot);
+        // A shard that is gone has completed the operation.
+        let cancel = move || drop(shard.send(Message::Host(slot, Request::Cancel(op))));
+        let (sending, completer) = operation(op, id.clone(), report, admission, Box::new(cancel));
+        if full {
+            completer.refuse(Cause::OutboxFull);
+            return Ok(sending);
+        }
+        let request = SendRequest {
+            to,
+            content,
+            id: Some(id),
+            deadline: options
+                .deadline
+                .map(|after| now.mono.plus(Millis(millis(after)))),
+        };
+        core.tell(Message::Host(slot, Request::Send(request, completer)))?;
+        Ok(sending)
+    }
+
+    /// Where the account stands.
+    ///
+    /// # Errors
+    /// [`EngineError::Forked`].
+    pub fn status(&self) -> Result<Status, EngineError> {
+        self.0.core.enter()?;
+        Ok(self.0.shared.status())
+    }
+
+    /// Waits for the next event; `None` when `timeout` has passed, no timeout waits for ever. After
+    /// the close what was queued can still be taken.
+    ///
+    /// # Errors
+    /// [`EngineError::Closed`] when nothing is left, [`EngineError::Forked`],
+    /// [`EngineError::WouldDeadlock`].
+    pub fn next_event(
+        &self,
+        timeout: Option<Duration>,
+    ) -> Result<Option<AccountEvent>, EngineError> {
+        self.0.core.enter_blocking()?;
+        Ok(self.0.shared.events.next(timeout)?)
+    }
+
+    /// As [`Account::next_event`] without a timeout; cancel-safe.
+    ///
+    /// # Errors
+    /// [`EngineError::Closed`] when nothing is left, [`EngineError::Forked`].
+    pub async fn event(&self) -> Result<AccountEvent, EngineError> {
+        self.0.core.enter()?;
+        Ok(self.0.shared.events.next_async().await?)
+    }
+
+    /// A descriptor for `poll`, readable while there is an event to take and for ever after the
+    /// close. Do not read from it; it belongs to the account.
+    ///
+    /// # Errors
+    /// [`EngineError::System`] when the operating system gives none, [`EngineError::Forked`].
+    #[cfg(unix)]
+    pub fn event_fd(&self) -> Result<std::os::fd::RawFd, EngineError> {
+        self.0.core.enter()?;
+        self.0.shared.events.descriptor().map_err(system)
+    }
+
+    /// Closes the account: every operation completes, every waiter wakes, nothing is queued
+    /// afterwards. Blocks until that is done; calling it again does nothing.
+    ///
+    /// # Errors
+    /// [`EngineError::Forked`], [`EngineError::WouldDeadlock`].
+    pub fn close(&self) -> Result<(), EngineError> {
+        self.0.core.enter_blocking()?;
+        let (reply, done) = mpsc::sync_channel(1);
+        let close = Message::Host(self.0.slot, Request::Close(Some(reply)));
+        if self.0.core.tell(close).is_ok() {
+            // The shard answers by dropping the sender.
+            let _ = done.recv();
+        }
+        Ok(())
+    }
+
+    fn enter(&self) -> Result<(), EngineError> {
+        self.0.core.enter()?;
+        if self.0.shared.events.is_closed() {
+            return Err(EngineError::Closed);
+        }
+        Ok(())
+    }
+
+    fn request(&self, request: Request) -> Result<(), EngineError> {
+        self.enter()?;
+        self.0.core.tell(Message::Host(self.0.slot, request))
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if self.core.enter().is_ok() {
+            // Nobody to tell means it is closed.
+            let _ = self
+                .core
+                .tell(Message::Host(self.slot, Request::Close(None)));
+        }
+    }
+}
+
+/// How to open an [`Account`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct AccountConfig {
+    /// The server.
+    pub server: ServerConfig,
+    /// How we present ourselves.
+    pub device: DeviceConfig,
+    /// Ids of the GraphQL documents by which limits are asked for.
+    pub documents: DocIds,
+    /// Events kept for a slow host; behind that they are dropped and counted.
+    pub event_capacity: usize,
+    /// Sends without an outcome; more are refused as [`Cause::OutboxFull`].
+    pub max_pending: usize,
+}
+
+impl Default for AccountConfig {
+    fn default() -> Self {
+        Self {
+            server: ServerConfig::default(),
+            device: DeviceConfig::default(),
+            documents: DocIds::default(),
+            event_capacity: 1024,
+            max_pending: 1024,
+        }
+    }
+}
+
+/// Settings of one send.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct SendOptions {
+    /// The message's id; `None` for a fresh one.
+    pub id: Option<MessageId>,
+    /// Do not send later than this from now.
+    pub deadline: Option<Duration>,
+    /// Also put the outcome into the event queue, as [`AccountEvent::Done`].
+    pub report: bool,
+}

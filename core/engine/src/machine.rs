@@ -1,0 +1,108 @@
+//! What the driver needs of a session and of a Noise link; nothing else of them is known here.
+
+use sendpath_protocol::error::Fault;
+use sendpath_protocol::event::DisconnectReason;
+use sendpath_protocol::noise::{self, LinkError, LinkOutput};
+use sendpath_protocol::secret::Entropy;
+use sendpath_protocol::session::{Input, Session, SessionConfig, Status};
+use sendpath_protocol::time::{Mono, Now, UnixSeconds};
+use sendpath_protocol::txn::{Reader, Scope, Step};
+
+/// A session.
+pub(crate) trait Machine {
+    fn handle(
+        &mut self,
+        now: Now,
+        rng: &mut dyn Entropy,
+        reader: &dyn Reader,
+        input: Input,
+    ) -> Result<Step, Fault>;
+
+    fn link(&self, rng: &mut dyn Entropy) -> (Box<dyn Link>, Vec<u8>);
+
+    fn deadline(&self) -> Option<Mono>;
+
+    fn status(&self) -> Status;
+
+    /// The scope that sessions of one account share; `None` before pairing.
+    fn account_scope(&self) -> Option<&Scope>;
+}
+
+/// Opens the session of a slot.
+pub(crate) type Open = fn(
+    &str,
+    SessionConfig,
+    Now,
+    &mut dyn Entropy,
+    &dyn Reader,
+) -> Result<(Box<dyn Machine>, Step), Fault>;
+
+/// The encryption of one connection.
+pub(crate) trait Link {
+    fn receive(
+        &mut self,
+        now: UnixSeconds,
+        bytes: &[u8],
+    ) -> Result<Vec<LinkOutput>, DisconnectReason>;
+
+    fn seal(&mut self, stanza: &[u8]) -> Result<Vec<u8>, DisconnectReason>;
+}
+
+/// [`Open`] for a [`Session`].
+pub(crate) fn open_session(
+    name: &str,
+    config: SessionConfig,
+    now: Now,
+    rng: &mut dyn Entropy,
+    reader: &dyn Reader,
+) -> Result<(Box<dyn Machine>, Step), Fault> {
+    let (session, step) = Session::open(name, config, now, rng, reader)?;
+    Ok((Box::new(session), step))
+}
+
+impl Machine for Session {
+    fn handle(
+        &mut self,
+        now: Now,
+        rng: &mut dyn Entropy,
+        reader: &dyn Reader,
+        input: Input,
+    ) -> Result<Step, Fault> {
+        Self::handle(self, now, rng, reader, input)
+    }
+
+    fn link(&self, rng: &mut dyn Entropy) -> (Box<dyn Link>, Vec<u8>) {
+        let (link, first) = Self::link(self, rng);
+        (Box::new(link), first)
+    }
+
+    fn deadline(&self) -> Option<Mono> {
+        Self::deadline(self)
+    }
+
+    fn status(&self) -> Status {
+        Self::status(self)
+    }
+
+    fn account_scope(&self) -> Option<&Scope> {
+        Self::account_scope(self)
+    }
+}
+
+impl Link for noise::Link {
+    fn receive(
+        &mut self,
+        now: UnixSeconds,
+        bytes: &[u8],
+    ) -> Result<Vec<LinkOutput>, DisconnectReason> {
+        Self::receive(self, now, bytes).map_err(handshake)
+    }
+
+    fn seal(&mut self, stanza: &[u8]) -> Result<Vec<u8>, DisconnectReason> {
+        Self::seal(self, stanza).map_err(handshake)
+    }
+}
+
+fn handshake(error: LinkError) -> DisconnectReason {
+    DisconnectReason::Handshake(error.to_string())
+}
