@@ -324,4 +324,19 @@ mod tests {
         let json = r#"{"cmd":"set_time","time":{"fixed":1},"tme":2}"#;
         assert!(serde_json::from_str::<Command>(json).is_err());
     }
+
+    #[test]
+    fn every_example_of_the_readme_is_a_command() {
+        let readme = include_str!("../README.md");
+        let examples = readme
+            .split('`')
+            .filter(|code| code.starts_with("{\"cmd\""));
+        let mut count = 0;
+        for example in examples {
+            let parsed = serde_json::from_str::<Command>(example);
+            assert!(parsed.is_ok(), "{example}: {parsed:?}");
+            count += 1;
+        }
+        assert!(count > 35, "{count}");
+    }
 }
