@@ -40,12 +40,9 @@ impl World {
         let verdict = if resend {
             Ok(None)
         } else {
-            self.handle(connection, client, node, stanza)
+            self.handle(connection, client, node, stanza).map(Some)
         };
-        let (error, phash) = match verdict {
-            Ok(phash) => (None, phash),
-            Err(code) => (Some(code), None),
-        };
+        let error = verdict.as_ref().err().copied();
         let hex_of = |tag| node.find(tag).and_then(Node::payload).map(hex::encode);
         self.journal.judged.push(Judged {
             account: self.people[client.person].pn.clone(),
@@ -57,7 +54,15 @@ impl World {
             error,
             resend,
         });
+        let accepted = verdict.unwrap_or_default();
+        let phash = accepted
+            .as_ref()
+            .and_then(|(recipient, message)| self.stale_devices(client, *recipient, message));
         self.ack(connection, client, node, error, phash);
+        // Receipts of the recipients follow the server's own answer.
+        if let Some((recipient, message)) = accepted {
+            self.deliver(connection, client, recipient, &message);
+        }
     }
 
     /// Every ciphertext counts, also in a stanza that is refused: its bytes have left the client.
@@ -83,14 +88,14 @@ impl World {
         }
     }
 
-    /// Delivers, or gives the ack's error code.
+    /// Accepts, or gives the ack's error code.
     fn handle(
         &mut self,
         connection: ConnectionId,
         client: ClientId,
         node: &Node,
         stanza: &[u8],
-    ) -> Result<Option<String>, u16> {
+    ) -> Result<(PersonId, Outgoing), u16> {
         if let Some(code) = self.faults(client).nacks.pop_front() {
             return Err(code);
         }
@@ -115,8 +120,7 @@ impl World {
         if let Some(state) = self.client_mut(client) {
             state.ledger.accept(&message.id, stanza);
         }
-        self.deliver(connection, client, recipient, &message);
-        Ok(self.stale_devices(client, recipient, &message))
+        Ok((recipient, message))
     }
 
     /// Rules that need to know who is who.
