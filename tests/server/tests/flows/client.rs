@@ -112,9 +112,14 @@ impl Client {
 
     /// A device that is linked, logged in and has prekeys at the server.
     pub(crate) fn linked(server: &ModelServer, seed: u64) -> Self {
+        Self::linked_as(server, seed, "15550100001", "900100001")
+    }
+
+    /// As [`Client::linked`], to that account.
+    pub(crate) fn linked_as(server: &ModelServer, seed: u64, pn: &str, lid: &str) -> Self {
         let mut client = Self::new(seed);
         client.register(server).unwrap();
-        client.pair(server);
+        client.pair(server, pn, lid);
         client.login(server);
         client.upload();
         client
@@ -184,7 +189,7 @@ impl Client {
     }
 
     /// Shows a code, is scanned, signs, and is sent away with 515.
-    pub(crate) fn pair(&mut self, server: &ModelServer) {
+    pub(crate) fn pair(&mut self, server: &ModelServer, pn: &str, lid: &str) {
         let iq = self.expect("iq");
         let reference = iq.find("pair-device").unwrap().nodes()[0]
             .payload()
@@ -197,7 +202,12 @@ impl Client {
             self.device.adv_secret.expose(),
         ];
         let fields = parts.map(|key| STANDARD.encode(key)).join(",");
-        let reply = server.control(Command::scan_qr(format!("{reference},{fields},1")));
+        let reply = server.control(Command::ScanQr {
+            qr: format!("{reference},{fields},1"),
+            pn: Some(pn.into()),
+            lid: Some(lid.into()),
+            lid_migrated: None,
+        });
         assert!(matches!(reply, Reply::Linked { .. }), "{reply:?}");
         let iq = self.expect("iq");
         let success = iq.find("pair-success").unwrap();
@@ -331,6 +341,27 @@ impl Client {
             .jid("to", node.address("from").unwrap())
             .maybe("type", node.text("type").map(|kind| kind.into_owned()));
         self.send(&ack);
+    }
+
+    /// Borrows the randomness, for builders of the protocol crate.
+    pub(crate) fn with_rng<T>(&mut self, body: impl FnOnce(&mut dyn Entropy) -> T) -> T {
+        body(&mut self.rng)
+    }
+
+    /// `<keys>` for a retry receipt.
+    pub(crate) fn retry_keys(&mut self) -> Node {
+        let (slot, mut device) = (self.slot.clone(), self.device.clone());
+        let keys = self.step(|cx| upload::retry_keys(cx, &slot, &mut device));
+        self.device = device;
+        keys
+    }
+
+    /// Replaces the session with a device.
+    pub(crate) fn start_session(&mut self, with: &Jid, keys: fetch::Fetched) {
+        let (slot, ours) = (self.slot.clone(), self.ours());
+        let address = DeviceAddress::of(with).unwrap();
+        let made = self.step(|cx| fetch::accept(cx, &slot, &ours, &address, Ok(keys)));
+        made.unwrap();
     }
 
     fn ours(&self) -> OwnIdentity {

@@ -10,3 +10,4 @@ mod chats;
 mod client;
 mod linking;
 mod queues;
+mod retries;
