@@ -1,5 +1,7 @@
 //! One WebSocket: handshake, then stanzas both ways until somebody ends it.
 
+use std::time::Duration;
+
 use futures_util::{SinkExt, StreamExt};
 use sendpath_protocol::crypto::curve::KeyPair;
 use sendpath_protocol::wap::{self, Node};
@@ -49,6 +51,9 @@ pub(crate) enum Out {
 
 type Socket = WebSocketStream<TcpStream>;
 
+/// How long a client may take to close after a stanza that ends the stream.
+const FAREWELL: Duration = Duration::from_millis(300);
+
 /// Serves one client to its end.
 pub(crate) async fn serve(mut socket: Socket, shared: Shared) {
     let mut deframer = Deframer::default();
@@ -83,8 +88,9 @@ pub(crate) async fn serve(mut socket: Socket, shared: Shared) {
             out = receiver.recv() => match out {
                 Some(Out::Stanza(node)) => write(&mut socket, &mut outgoing, &node).await,
                 Some(Out::Close) => {
-                    let _ = socket.close(None).await;
-                    false
+                    shared.with(|world| world.disconnected(id));
+                    farewell(&mut socket).await;
+                    return;
                 }
                 Some(Out::Cut) | None => false,
             },
@@ -94,6 +100,15 @@ pub(crate) async fn serve(mut socket: Socket, shared: Shared) {
         }
     }
     shared.with(|world| world.disconnected(id));
+}
+
+/// Lets the client act on the last stanza and close first. A real close is at least a round trip
+/// behind that stanza; one that comes with it makes clients drop the stanza unread.
+async fn farewell(socket: &mut Socket) {
+    let client_closes = async { while read(socket).await.is_some() {} };
+    // Either way it is time to go.
+    let _ = tokio::time::timeout(FAREWELL, client_closes).await;
+    let _ = socket.close(None).await;
 }
 
 async fn handshake(

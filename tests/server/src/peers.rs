@@ -249,7 +249,8 @@ impl World {
         endpoint.seal(rng, now, &address, plain)
     }
 
-    /// A model device behaves as if it had lost the session, and asks for a message again.
+    /// A model device behaves as if it had lost the session, and asks for a message again, from the
+    /// address that the message was sent to.
     pub(crate) fn request_retry(&mut self, from: ClientId, to: ClientId, id: &str, count: u32) {
         let (address, now) = (self.address(to), self.step_now());
         let Self { people, rng, .. } = self;
@@ -257,6 +258,8 @@ impl World {
             endpoint.forget(rng, now, &address);
             endpoint.read.remove(id);
         }
-        self.ask_again(from, to, id, true, count);
+        let sent = self.journal.judged.iter().rfind(|sent| sent.id == id);
+        let lid = sent.is_none_or(|sent| sent.to.ends_with("@lid"));
+        self.ask_again(from, to, id, lid, count);
     }
 }
