@@ -108,5 +108,13 @@ func (c *client) expectText(text string) {
 	}
 }
 
+// catchUp returns when the client has handled all that the server sent: it answers before it acts,
+// but it acts in order.
+func (c *client) catchUp(s *server, peer string, fromLid bool) {
+	c.t.Helper()
+	s.control(object{"cmd": "peer_send", "peer": peer, "text": "mark", "from_lid": fromLid})
+	c.expectText("mark")
+}
+
 func pn(user string) types.JID  { return types.NewJID(user, types.DefaultUserServer) }
 func lid(user string) types.JID { return types.NewJID(user, types.HiddenUserServer) }

@@ -90,7 +90,7 @@ func TestPhoneNumberChats(t *testing.T) {
 	})
 	step(t, "attaches the privacy token that the contact gave", func() {
 		token := server.control(object{"cmd": "issue_token", "peer": cold, "from_lid": false}).Bytes
-		server.waitFor("answered", nil)
+		client.catchUp(server, friend, false)
 		_, err := client.sendText(pn(cold), "warm call")
 		must(t, err)
 		if last := server.lastMessage(); last.Tctoken == nil || *last.Tctoken != token {
@@ -152,7 +152,7 @@ func TestLidChats(t *testing.T) {
 	})
 	step(t, "attaches the privacy token of a LID", func() {
 		token := server.control(object{"cmd": "issue_token", "peer": cold}).Bytes
-		server.waitFor("answered", nil)
+		client.catchUp(server, friend, true)
 		_, err := client.sendText(lid("1002"), "warm call")
 		must(t, err)
 		if last := server.lastMessage(); last.Tctoken == nil || *last.Tctoken != token {
@@ -161,7 +161,7 @@ func TestLidChats(t *testing.T) {
 	})
 	step(t, "trusts a contact that changed its identity", func() {
 		server.control(object{"cmd": "identity_change", "peer": friend})
-		server.waitFor("answered", nil)
+		client.catchUp(server, cold, true)
 		_, err := client.sendText(lid("1001"), "new phone?")
 		must(t, err)
 		server.waitRead(friend, "new phone?", 1)
