@@ -6,6 +6,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use sendpath_protocol::config::{DeviceConfig, ServerConfig};
+use sendpath_protocol::effect::OpId;
 use sendpath_protocol::error::ApiMisuse;
 use sendpath_protocol::jid::Jid;
 use sendpath_protocol::mex::DocIds;
@@ -134,6 +135,20 @@ impl Account {
         };
         core.tell(Message::Host(slot, Request::Send(request, completer)))?;
         Ok(sending)
+    }
+
+    /// Gives up waiting for a send that was started without `SendOptions::report`: its outcome goes
+    /// into the event queue, as [`AccountEvent::Done`].
+    pub fn report(&self, sending: Sending) {
+        sending.report_to(&self.0.shared.events);
+    }
+
+    /// As [`Sending::cancel`], by number. An operation that has ended is left alone.
+    ///
+    /// # Errors
+    /// [`EngineError::Closed`], [`EngineError::Forked`].
+    pub fn cancel(&self, op: OpId) -> Result<(), EngineError> {
+        self.request(Request::Cancel(op))
     }
 
     /// Where the account stands.

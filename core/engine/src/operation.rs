@@ -53,6 +53,18 @@ impl Sending {
         state.outcome.clone()
     }
 
+    /// Nobody waits here any more: the outcome goes to `events` instead.
+    pub(crate) fn report_to(self, events: &Arc<EventQueue>) {
+        let mut state = self.shared.lock();
+        match state.outcome.clone() {
+            Some(outcome) => {
+                drop(state);
+                events.push_done(self.op, outcome);
+            }
+            None => state.report = Some(events.clone()),
+        }
+    }
+
     /// The outcome, if it is there already.
     pub fn outcome(&self) -> Option<Outcome> {
         self.shared.lock().outcome.clone()
@@ -91,6 +103,8 @@ struct Shared {
 struct State {
     outcome: Option<Outcome>,
     task: Option<Waker>,
+    /// Gets a copy of the outcome.
+    report: Option<Arc<EventQueue>>,
 }
 
 impl Shared {
@@ -105,7 +119,6 @@ pub(crate) struct Completer {
     pub(crate) op: OpId,
     id: MessageId,
     shared: Arc<Shared>,
-    report: Option<Arc<EventQueue>>,
     stage: Stage,
     _admission: Option<Admission>,
 }
@@ -130,6 +143,7 @@ pub(crate) fn operation(
     cancel: Box<dyn Fn() + Send + Sync>,
 ) -> (Sending, Completer) {
     let shared = Arc::new(Shared::default());
+    shared.lock().report = report;
     let sending = Sending {
         op,
         id: id.clone(),
@@ -140,7 +154,6 @@ pub(crate) fn operation(
         op,
         id,
         shared,
-        report,
         stage: Stage::Queued,
         _admission: admission,
     };
@@ -185,10 +198,11 @@ impl Completer {
         }
         state.outcome = Some(outcome.clone());
         let task = state.task.take();
+        let report = state.report.take();
         drop(state);
         self.shared.ended.notify_all();
         task.into_iter().for_each(Waker::wake);
-        if let Some(events) = &self.report {
+        if let Some(events) = report {
             events.push_done(self.op, outcome);
         }
     }

@@ -39,6 +39,40 @@ fn closing_with_500_open_operations_loses_none() {
 }
 
 #[test]
+fn an_outcome_nobody_waits_for_any_more_becomes_an_event() {
+    let bench = Bench::new();
+    let account = bench.account("a", AccountConfig::default());
+    let start = |text| {
+        account
+            .send_text("1", text, SendOptions::default())
+            .unwrap()
+    };
+    let ended = start("accept");
+    let accepted = ended.wait_blocking(GUARD).unwrap();
+    let open = start("forget");
+    let (first, second) = (ended.op, open.op);
+    account.report(ended);
+    account.report(open);
+    bench.engine.close().unwrap();
+    let done = drain(&account);
+    let ops: Vec<_> = done.iter().map(|(op, _)| *op).collect();
+    assert_eq!(ops, [first, second]);
+    assert_eq!(done[0].1, accepted);
+}
+
+#[test]
+fn an_operation_is_cancelled_by_its_number() {
+    let bench = Bench::new();
+    let account = bench.account("a", AccountConfig::default());
+    let held = account
+        .send_text("1", "forget", SendOptions::default())
+        .unwrap();
+    account.cancel(held.op).unwrap();
+    let outcome = held.wait_blocking(GUARD);
+    assert_eq!(cause(outcome), Some(Cause::Cancelled));
+}
+
+#[test]
 fn a_dropped_engine_completes_operations_and_wakes_waiters() {
     let Bench { engine, .. } = Bench::new();
     let account = engine.account("a", AccountConfig::default()).unwrap();
