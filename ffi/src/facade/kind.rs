@@ -1,0 +1,204 @@
+//! Names and numbers of events and their fields.
+
+/// What an event is. Hosts must tolerate numbers they do not know.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+#[repr(i32)]
+pub enum EventKind {
+    /// A kind that this surface has no fields for.
+    Other = 0,
+    /// Logged in; sending works.
+    Connected = 1,
+    /// The connection ended: REASON, and CODE, DETAIL, UNTIL, MESSAGE if known.
+    Disconnected = 2,
+    /// The link to the account is gone: as for DISCONNECTED.
+    LoggedOut = 3,
+    /// Show QR as a QR code for SECONDS; it replaces the one before.
+    PairQr = 4,
+    /// The phone accepted the link: JID, and LID if known.
+    Paired = 5,
+    /// Pairing ended without a link: REASON.
+    PairFailed = 6,
+    /// A message arrived: ID, CHAT, SENDER, FROM_ME, TIME, and PUSH_NAME, TEXT if present.
+    Message = 7,
+    /// Another device got or read our message: IDS, SENDER, WHAT, and TIME if known.
+    Receipt = 8,
+    /// A send ended: OP, STATUS, and ID, TIME, ATTACHED if known; the error tells the rest.
+    Outcome = 9,
+    /// The refusal of IDS may be over: PEER.
+    MayRetry = 10,
+    /// A contact's token was stored: PEER, TIME, FRESH.
+    TokenStored = 11,
+    /// The account's reachout timelock changed: ACTIVE, and UNTIL, WHAT if known.
+    TimelockChanged = 12,
+    /// A contact's device was registered anew: PEER.
+    IdentityChanged = 13,
+    /// The host was too slow: DROPPED events are missing.
+    Overflow = 14,
+}
+
+/// A field of an event.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+#[repr(i32)]
+pub enum Field {
+    /// Text: what to show as a QR code.
+    Qr = 1,
+    /// Number: for how long.
+    Seconds = 2,
+    /// Text: message id.
+    Id = 3,
+    /// Texts: message ids.
+    Ids = 4,
+    /// Text: JID of the chat.
+    Chat = 5,
+    /// Text: JID of the sending device.
+    Sender = 6,
+    /// Flag: sent by another device of this account.
+    FromMe = 7,
+    /// Number: the server's time stamp in Unix seconds.
+    Time = 8,
+    /// Text: the sender's display name.
+    PushName = 9,
+    /// Text: the content of a text message.
+    Text = 10,
+    /// Text: our JID by phone number.
+    Jid = 11,
+    /// Text: our JID by LID.
+    Lid = 12,
+    /// Text: JID of a contact.
+    Peer = 13,
+    /// Text: why, as a stable word.
+    Reason = 14,
+    /// Number: the server's code.
+    Code = 15,
+    /// Number: the server's detail of a ban.
+    Detail = 16,
+    /// Number: when it ends, in Unix seconds.
+    Until = 17,
+    /// Text: what kind of receipt or lock.
+    What = 18,
+    /// Flag: active from now on.
+    Active = 19,
+    /// Flag: not seen before.
+    Fresh = 20,
+    /// Number: the operation.
+    Op = 21,
+    /// Number: how it ended, an `sp_status`.
+    Status = 22,
+    /// Text: what a message carried to open the chat, as a stable word.
+    Attached = 23,
+    /// Number: how many.
+    Dropped = 24,
+    /// Text: for people.
+    Message = 25,
+}
+
+impl EventKind {
+    /// The stable word, as in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Other => "other",
+            Self::Connected => "connected",
+            Self::Disconnected => "disconnected",
+            Self::LoggedOut => "logged_out",
+            Self::PairQr => "pair_qr",
+            Self::Paired => "paired",
+            Self::PairFailed => "pair_failed",
+            Self::Message => "message",
+            Self::Receipt => "receipt",
+            Self::Outcome => "outcome",
+            Self::MayRetry => "may_retry",
+            Self::TokenStored => "token_stored",
+            Self::TimelockChanged => "timelock_changed",
+            Self::IdentityChanged => "identity_changed",
+            Self::Overflow => "overflow",
+        }
+    }
+}
+
+impl Field {
+    /// Every field.
+    ///
+    /// cbindgen:ignore
+    pub const ALL: [Self; 25] = [
+        Self::Qr,
+        Self::Seconds,
+        Self::Id,
+        Self::Ids,
+        Self::Chat,
+        Self::Sender,
+        Self::FromMe,
+        Self::Time,
+        Self::PushName,
+        Self::Text,
+        Self::Jid,
+        Self::Lid,
+        Self::Peer,
+        Self::Reason,
+        Self::Code,
+        Self::Detail,
+        Self::Until,
+        Self::What,
+        Self::Active,
+        Self::Fresh,
+        Self::Op,
+        Self::Status,
+        Self::Attached,
+        Self::Dropped,
+        Self::Message,
+    ];
+
+    /// The field with that number.
+    pub fn from_number(number: i32) -> Option<Self> {
+        Self::ALL.into_iter().find(|field| *field as i32 == number)
+    }
+
+    /// The name in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Qr => "qr",
+            Self::Seconds => "seconds",
+            Self::Id => "id",
+            Self::Ids => "ids",
+            Self::Chat => "chat",
+            Self::Sender => "sender",
+            Self::FromMe => "from_me",
+            Self::Time => "time",
+            Self::PushName => "push_name",
+            Self::Text => "text",
+            Self::Jid => "jid",
+            Self::Lid => "lid",
+            Self::Peer => "peer",
+            Self::Reason => "reason",
+            Self::Code => "code",
+            Self::Detail => "detail",
+            Self::Until => "until",
+            Self::What => "what",
+            Self::Active => "active",
+            Self::Fresh => "fresh",
+            Self::Op => "op",
+            Self::Status => "status",
+            Self::Attached => "attached",
+            Self::Dropped => "dropped",
+            Self::Message => "message",
+        }
+    }
+
+    pub(super) const fn is_flag(self) -> bool {
+        matches!(self, Self::FromMe | Self::Active | Self::Fresh)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn field_numbers_are_unique_and_read_back() {
+        for field in Field::ALL {
+            assert_eq!(Field::from_number(field as i32), Some(field));
+        }
+        assert_eq!(Field::from_number(0), None);
+    }
+}

@@ -1,0 +1,35 @@
+//! The objects behind every foreign surface: the C ABI here and uniffi in `bindings/uniffi`.
+//!
+//! ```text
+//! Engine -> Account -> send -> Pending | queue | callback      exactly one Completion each
+//!                   -> next_event                              events and completions in one queue
+//! Error: status number, class, message, what to do next        one table for all languages
+//! ```
+//!
+//! Everything is `Send + Sync` and may be called from any thread. Blocking calls fail on the
+//! library's own threads ([`Status::WouldDeadlock`]), and every call fails in a forked child
+//! ([`Status::Forked`]).
+
+mod account;
+mod engine;
+mod error;
+mod event;
+mod fields;
+mod json;
+mod kind;
+mod pending;
+mod runtime;
+mod state;
+mod status;
+
+pub use account::{Account, AccountConfig, SendOptions};
+pub use engine::{Engine, EngineConfig};
+pub use error::{Error, attached_word};
+pub use event::{AccountEvent, Completion, Receipt};
+pub use fields::Fields;
+pub use kind::{EventKind, Field};
+pub use pending::Pending;
+pub use runtime::{may_block, within_library};
+pub use sendpath_engine::StoreSpec;
+pub use state::{AccountStatus, Phase};
+pub use status::{Class, Status};

@@ -1,0 +1,83 @@
+//! A send that somebody waits for. Whoever stops waiting finds the end in the account's queue, so
+//! no end is ever lost.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use sendpath_engine::{Account, Sending};
+use sendpath_protocol::effect::OpId;
+use sendpath_protocol::verdict::MessageId;
+
+use super::error::Error;
+use super::event::Completion;
+use super::runtime;
+
+/// A send in progress. Await it, or [`Pending::wait`] for it; dropped, it goes on by itself and its
+/// end becomes an [`AccountEvent::Outcome`](super::AccountEvent::Outcome).
+pub struct Pending {
+    op: OpId,
+    account: Account,
+    /// `None` once the end was handed out.
+    sending: Option<Sending>,
+}
+
+impl Pending {
+    pub(super) fn new(account: Account, sending: Sending) -> Self {
+        Self {
+            op: sending.op,
+            account,
+            sending: Some(sending),
+        }
+    }
+
+    /// The operation, for `cancel` and for its event.
+    pub fn op(&self) -> OpId {
+        self.op
+    }
+
+    /// The id the message has or will have; `None` once it has ended.
+    pub fn message_id(&self) -> Option<&MessageId> {
+        self.sending.as_ref().map(|sending| &sending.id)
+    }
+
+    /// Waits up to `timeout` (`None`: for ever).
+    ///
+    /// # Errors
+    /// `Timeout` or `WouldDeadlock`; the send goes on.
+    pub fn wait(mut self, timeout: Option<Duration>) -> Result<Completion, Error> {
+        runtime::may_block()?;
+        let sending = self.sending.as_ref();
+        let outcome = sending.and_then(|sending| sending.wait_blocking(timeout));
+        let outcome = outcome.ok_or_else(Error::timeout)?;
+        self.sending = None;
+        Ok(Completion::new(self.op, outcome))
+    }
+}
+
+impl Future for Pending {
+    type Output = Completion;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Completion> {
+        let op = self.op;
+        let Some(sending) = self.sending.as_mut() else {
+            return Poll::Pending;
+        };
+        match Pin::new(sending).poll(cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(outcome) => {
+                self.sending = None;
+                Poll::Ready(Completion::new(op, outcome))
+            }
+        }
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if let Some(sending) = self.sending.take() {
+            self.account.report(sending);
+        }
+    }
+}
