@@ -3,4 +3,5 @@
 //!
 //! Rust programs use `sendpath-engine` directly.
 
+mod c;
 pub mod facade;

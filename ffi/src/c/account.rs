@@ -1,0 +1,124 @@
+//! `sp_account`: connecting, state, events.
+
+use std::time::Duration;
+
+use super::bytes::Buf;
+use super::error::ErrorObject;
+use super::event::EventObject;
+use super::{ACCOUNTS, guard, guard_on, raw};
+use crate::facade::{Phase, Status};
+
+/// An account. Zero is none.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct AccountHandle {
+    /// Opaque.
+    pub handle: u64,
+}
+
+/// A wait in milliseconds; negative waits for ever.
+pub(super) fn timeout(ms: i32) -> Option<Duration> {
+    u64::try_from(ms).ok().map(Duration::from_millis)
+}
+
+/// Dials and stays connected. An account that is not paired shows QR codes first, as events.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn sp_account_connect(account: AccountHandle, err: *mut *mut ErrorObject) -> Status {
+    guard_on(&ACCOUNTS, account.handle, err, |account| account.connect())
+}
+
+/// Ends the connection and stays offline.
+#[unsafe(no_mangle)]
+pub extern "C" fn sp_account_disconnect(
+    account: AccountHandle,
+    err: *mut *mut ErrorObject,
+) -> Status {
+    guard_on(&ACCOUNTS, account.handle, err, |account| {
+        account.disconnect()
+    })
+}
+
+/// Unlinks the device and deletes its keys; a LOGGED_OUT event tells when it is done. With
+/// `keep_tokens` not 0 the account's tokens stay for a later link of the same account.
+#[unsafe(no_mangle)]
+pub extern "C" fn sp_account_logout(
+    account: AccountHandle,
+    keep_tokens: i32,
+    err: *mut *mut ErrorObject,
+) -> Status {
+    guard_on(&ACCOUNTS, account.handle, err, |account| {
+        account.logout(keep_tokens != 0)
+    })
+}
+
+/// How far the connection is.
+#[unsafe(no_mangle)]
+pub extern "C" fn sp_account_phase(
+    account: AccountHandle,
+    out: *mut Phase,
+    err: *mut *mut ErrorObject,
+) -> Status {
+    guard_on(&ACCOUNTS, account.handle, err, |account| {
+        let out = raw::out(out, "out")?;
+        out.set(account.status()?.phase);
+        Ok(())
+    })
+}
+
+/// Where the account stands, as one JSON object: `phase`, `outbox`, `queued`, `ignored`, and `jid`,
+/// `lid`, `retry_at`, `fault` if known.
+#[unsafe(no_mangle)]
+pub extern "C" fn sp_account_status_json(
+    account: AccountHandle,
+    out: *mut Buf,
+    err: *mut *mut ErrorObject,
+) -> Status {
+    guard_on(&ACCOUNTS, account.handle, err, |account| {
+        let out = raw::out(out, "out")?;
+        out.set(Buf::give(account.status()?.to_json().into_bytes()));
+        Ok(())
+    })
+}
+
+/// Waits for the next event: 0 only looks, negative waits for ever. `SP_STATUS_TIMEOUT` when there
+/// is none, `SP_STATUS_CLOSED` when there will be none. The event is freed with `sp_event_free`.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn sp_account_next_event(
+    account: AccountHandle,
+    timeout_ms: i32,
+    out: *mut *mut EventObject,
+    err: *mut *mut ErrorObject,
+) -> Status {
+    guard_on(&ACCOUNTS, account.handle, err, |account| {
+        let out = raw::out(out, "out")?;
+        let event = account.next_event(timeout(timeout_ms))?;
+        out.set(raw::give(EventObject::new(event)));
+        Ok(())
+    })
+}
+
+/// A descriptor that is readable while an event waits, and once the account is closed. Poll it, do
+/// not read from it; it belongs to the account and is closed with it.
+#[unsafe(no_mangle)]
+pub extern "C" fn sp_account_event_fd(
+    account: AccountHandle,
+    out: *mut i32,
+    err: *mut *mut ErrorObject,
+) -> Status {
+    guard_on(&ACCOUNTS, account.handle, err, |account| {
+        let out = raw::out(out, "out")?;
+        out.set(account.event_fd()?);
+        Ok(())
+    })
+}
+
+/// Ends the connection and every open send, and wakes everybody who waits; the callbacks of open
+/// sends have run when it returns. The handle is bad afterwards.
+#[unsafe(no_mangle)]
+pub extern "C" fn sp_account_close(account: AccountHandle, err: *mut *mut ErrorObject) -> Status {
+    guard(err, || {
+        ACCOUNTS.close(account.handle, |account| account.close())
+    })
+}

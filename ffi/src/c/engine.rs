@@ -1,0 +1,205 @@
+//! `sp_engine`: the store and the threads.
+
+use super::account::AccountHandle;
+use super::bytes::Slice;
+use super::error::ErrorObject;
+use super::raw::{self, Versioned};
+use super::store::{HostStore, StoreTable};
+use super::{ACCOUNTS, ENGINES, guard, guard_on};
+use crate::facade::{AccountConfig, Engine, EngineConfig, Error, Status, StoreSpec};
+
+/// An engine. Zero is none.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct EngineHandle {
+    /// Opaque.
+    pub handle: u64,
+}
+
+/// What an engine is opened with. Set everything to zero, then `struct_size`, then the rest.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct EngineSettings {
+    /// `sizeof(sp_engine_config)`.
+    pub struct_size: u32,
+    /// Zero.
+    pub reserved: u32,
+    /// The built-in store: a path or `sqlite:///path` for a file that is created if missing, or
+    /// `memory:`. Empty when `store` is given.
+    pub store_uri: Slice,
+    /// A store of the host instead; NULL when `store_uri` is given. It is copied.
+    pub store: *const StoreTable,
+}
+
+// SAFETY: repr(C), a u32 first; integers and raw pointers only.
+unsafe impl Versioned for EngineSettings {
+    const FIRST_SIZE: usize = 32;
+    const DEFAULT: Self = Self {
+        struct_size: 32,
+        reserved: 0,
+        store_uri: Slice::EMPTY,
+        store: std::ptr::null(),
+    };
+}
+
+/// How an account is opened. Set everything to zero, then `struct_size`; zero means the default.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct AccountSettings {
+    /// `sizeof(sp_account_config)`.
+    pub struct_size: u32,
+    /// Events that wait for a slow host; behind that they are dropped and counted.
+    pub event_capacity: u32,
+    /// The server's URL; WhatsApp's own by default.
+    pub url: Slice,
+    /// The key that signs the server's certificate: 32 bytes, raw X25519.
+    pub root_key: Slice,
+    /// Shown in the phone's list of linked devices.
+    pub device_name: Slice,
+    /// The web build we claim to be. Old builds are refused.
+    pub version: [u32; 3],
+    /// Zero.
+    pub reserved: u32,
+}
+
+// SAFETY: repr(C), a u32 first; integers and raw pointers only.
+unsafe impl Versioned for AccountSettings {
+    const FIRST_SIZE: usize = 72;
+    const DEFAULT: Self = Self {
+        struct_size: 72,
+        event_capacity: 0,
+        url: Slice::EMPTY,
+        root_key: Slice::EMPTY,
+        device_name: Slice::EMPTY,
+        version: [0; 3],
+        reserved: 0,
+    };
+}
+
+impl AccountSettings {
+    fn config(self) -> Result<AccountConfig, Error> {
+        let mut config = AccountConfig::default();
+        if let Some(url) = self.url.maybe_text("config.url")? {
+            config.server.url = url.into();
+        }
+        match self.root_key.bytes("config.root_key")? {
+            [] => {}
+            key => {
+                config.server.root_key = key.try_into().map_err(|_| {
+                    let message = format!("config.root_key has {} bytes, not 32", key.len());
+                    Error::new(Status::InvalidArgument, message)
+                })?;
+            }
+        }
+        if let Some(name) = self.device_name.maybe_text("config.device_name")? {
+            config.device.name = name.into();
+        }
+        if self.version != [0; 3] {
+            config.device.version = self.version;
+        }
+        if self.event_capacity != 0 {
+            config.event_capacity = usize::try_from(self.event_capacity).ok();
+        }
+        Ok(config)
+    }
+}
+
+/// Opens the store and starts the threads. On failure nothing was started and a store of the host
+/// is still the host's.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn sp_engine_open(
+    config: *const EngineSettings,
+    out: *mut EngineHandle,
+    err: *mut *mut ErrorObject,
+) -> Status {
+    guard(err, || {
+        let out = raw::out(out, "out")?;
+        let settings = raw::versioned(config, "config")?;
+        let uri = settings.store_uri.maybe_text("config.store_uri")?;
+        let (store, ownership) = match (uri, settings.store.is_null()) {
+            (Some(uri), true) => (StoreSpec::Uri(uri.into()), None),
+            (None, false) => {
+                let table = raw::versioned(settings.store, "config.store")?;
+                let (store, ownership) = HostStore::new(table)?;
+                (StoreSpec::Custom(Box::new(store)), Some(ownership))
+            }
+            _ => {
+                let message = "give either config.store_uri or config.store";
+                return Err(Error::new(Status::InvalidArgument, message));
+            }
+        };
+        let engine = Engine::open(EngineConfig { store })?;
+        let handle = ENGINES.insert(engine)?;
+        if let Some(ownership) = ownership {
+            ownership.take();
+        }
+        out.set(EngineHandle { handle });
+        Ok(())
+    })
+}
+
+/// Closes every account and the store, ends every open send and joins all threads; the callbacks of
+/// open sends have run when it returns. The handle is bad afterwards; handles of its accounts are
+/// still to be closed.
+#[unsafe(no_mangle)]
+pub extern "C" fn sp_engine_close(engine: EngineHandle, err: *mut *mut ErrorObject) -> Status {
+    guard(err, || {
+        ENGINES.close(engine.handle, |engine| engine.close())
+    })
+}
+
+/// Opens the account in the slot `name` of the store: 1 to 64 characters of `A-Z a-z 0-9 . _ -`. It
+/// stays offline until `sp_account_connect`. `config` may be NULL.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn sp_account_open(
+    engine: EngineHandle,
+    name: Slice,
+    config: *const AccountSettings,
+    out: *mut AccountHandle,
+    err: *mut *mut ErrorObject,
+) -> Status {
+    guard_on(&ENGINES, engine.handle, err, |engine| {
+        let out = raw::out(out, "out")?;
+        let settings = if config.is_null() {
+            AccountSettings::DEFAULT
+        } else {
+            raw::versioned(config, "config")?
+        };
+        let account = engine.account(name.text("name")?, settings.config()?)?;
+        let handle = ACCOUNTS.insert(account)?;
+        out.set(AccountHandle { handle });
+        Ok(())
+    })
+}
+
+#[cfg(all(test, target_pointer_width = "64"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_release_fixes_the_sizes() {
+        assert_eq!(size_of::<EngineSettings>(), EngineSettings::FIRST_SIZE);
+        assert_eq!(size_of::<AccountSettings>(), AccountSettings::FIRST_SIZE);
+    }
+
+    #[test]
+    fn zero_settings_are_the_defaults_of_the_facade() {
+        let config = AccountSettings::DEFAULT.config().unwrap();
+        let defaults = AccountConfig::default();
+        assert_eq!(config.server, defaults.server);
+        assert_eq!(config.device, defaults.device);
+        assert_eq!(config.event_capacity, defaults.event_capacity);
+    }
+
+    #[test]
+    fn a_root_key_has_32_bytes() {
+        let settings = AccountSettings {
+            root_key: Slice::of(&[9; 31]),
+            ..AccountSettings::DEFAULT
+        };
+        let error = settings.config().unwrap_err();
+        assert_eq!(error.status(), Status::InvalidArgument);
+    }
+}

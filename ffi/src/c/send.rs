@@ -1,0 +1,203 @@
+//! Sending: by event, by waiting, by callback. Every send that was started has exactly one outcome.
+
+use std::ffi::c_void;
+use std::time::Duration;
+
+use sendpath_protocol::effect::OpId;
+use sendpath_protocol::error::ApiMisuse;
+use sendpath_protocol::verdict::MessageId;
+
+use super::account::{AccountHandle, timeout};
+use super::bytes::Slice;
+use super::error::ErrorObject;
+use super::event::EventObject;
+use super::raw::{self, Versioned};
+use super::{ACCOUNTS, guard_on};
+use crate::facade::{AccountEvent, Error, SendOptions, Status};
+
+/// What may be said about one message. Set everything to zero, then `struct_size`.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct SendSettings {
+    /// `sizeof(sp_send_options)`.
+    pub struct_size: u32,
+    /// Zero.
+    pub reserved: u32,
+    /// How long from now the message may still be sent, in milliseconds; 0 for as long as it takes.
+    pub deadline_ms: u64,
+    /// The id to send with, 1 to 128 visible ASCII characters; empty for a fresh one.
+    pub id: Slice,
+}
+
+// SAFETY: repr(C), a u32 first; integers and raw pointers only.
+unsafe impl Versioned for SendSettings {
+    const FIRST_SIZE: usize = 32;
+    const DEFAULT: Self = Self {
+        struct_size: 32,
+        reserved: 0,
+        deadline_ms: 0,
+        id: Slice::EMPTY,
+    };
+}
+
+fn options(settings: *const SendSettings) -> Result<SendOptions, Error> {
+    if settings.is_null() {
+        return Ok(SendOptions::default());
+    }
+    let settings = raw::versioned(settings, "options")?;
+    let id = settings.id.maybe_text("options.id")?;
+    let id = id.map(|id| MessageId::parse(id).ok_or(ApiMisuse::BadMessageId));
+    Ok(SendOptions {
+        id: id.transpose()?,
+        deadline: (settings.deadline_ms != 0).then(|| Duration::from_millis(settings.deadline_ms)),
+    })
+}
+
+/// Called exactly once on a thread of the library with the OUTCOME event, which it frees with
+/// `sp_event_free`. It must not block and must not call anything that waits.
+pub type DoneFn =
+    Option<unsafe extern "C" fn(ctx: *mut c_void, op: u64, outcome: *mut EventObject)>;
+
+/// A callback with its context.
+struct Done {
+    call: unsafe extern "C" fn(*mut c_void, u64, *mut EventObject),
+    ctx: *mut c_void,
+}
+
+// SAFETY: the host was told that the callback runs on another thread, so its context is made for
+// that; the library itself never looks behind the pointer.
+unsafe impl Send for Done {}
+
+impl Done {
+    fn run(self, op: OpId, outcome: *mut EventObject) {
+        // SAFETY: a function pointer from C with the promised signature, called with its own context.
+        unsafe { (self.call)(self.ctx, op.0, outcome) };
+    }
+}
+
+/// Sends a text and returns at once. The outcome comes as an OUTCOME event with the operation's
+/// number. `to` is `<digits>@s.whatsapp.net`, `<digits>@lid` or the digits of a phone number;
+/// `options` and `op` may be NULL.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn sp_send_text_start(
+    account: AccountHandle,
+    to: Slice,
+    text: Slice,
+    options: *const SendSettings,
+    op: *mut u64,
+    err: *mut *mut ErrorObject,
+) -> Status {
+    guard_on(&ACCOUNTS, account.handle, err, |account| {
+        let settings = self::options(options)?;
+        let started = account.send_text_start(to.text("to")?, text.text("text")?, settings)?;
+        if let Some(op) = raw::maybe_out(op) {
+            op.set(started.0);
+        }
+        Ok(())
+    })
+}
+
+/// Sends a text and waits for its outcome: negative waits for ever. `SP_STATUS_OK` means accepted by
+/// the server; a refusal is its own status with everything in `err`. After `SP_STATUS_TIMEOUT` the
+/// send goes on and its outcome comes as an event. `options`, `op` and `outcome` may be NULL; `op` is
+/// set as soon as the send has started, `outcome` whenever it has ended.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn sp_send_text(
+    account: AccountHandle,
+    to: Slice,
+    text: Slice,
+    options: *const SendSettings,
+    timeout_ms: i32,
+    op: *mut u64,
+    outcome: *mut *mut EventObject,
+    err: *mut *mut ErrorObject,
+) -> Status {
+    guard_on(&ACCOUNTS, account.handle, err, |account| {
+        let settings = self::options(options)?;
+        crate::facade::may_block()?;
+        let pending = account.send_text(to.text("to")?, text.text("text")?, settings)?;
+        if let Some(op) = raw::maybe_out(op) {
+            op.set(pending.op().0);
+        }
+        let completion = pending.wait(timeout(timeout_ms))?;
+        let result = completion.result.clone().map(drop);
+        if let Some(place) = raw::maybe_out(outcome) {
+            place.set(raw::give(EventObject::new(AccountEvent::Outcome(
+                completion,
+            ))));
+        }
+        result
+    })
+}
+
+/// Sends a text and returns at once; `done` is called exactly once if and only if this returns
+/// `SP_STATUS_OK`, possibly before it returns. `options` and `op` may be NULL.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn sp_send_text_cb(
+    account: AccountHandle,
+    to: Slice,
+    text: Slice,
+    options: *const SendSettings,
+    done: DoneFn,
+    ctx: *mut c_void,
+    op: *mut u64,
+    err: *mut *mut ErrorObject,
+) -> Status {
+    guard_on(&ACCOUNTS, account.handle, err, |account| {
+        let call = done.ok_or_else(|| raw::null("done"))?;
+        let settings = self::options(options)?;
+        let done = Done { call, ctx };
+        let end = move |completion: crate::facade::Completion| {
+            let op = completion.op;
+            done.run(
+                op,
+                raw::give(EventObject::new(AccountEvent::Outcome(completion))),
+            );
+        };
+        let started = account.send_text_then(to.text("to")?, text.text("text")?, settings, end)?;
+        if let Some(op) = raw::maybe_out(op) {
+            op.set(started.0);
+        }
+        Ok(())
+    })
+}
+
+/// The host no longer wants a send. What has left stays sent; the outcome comes as usual. An unknown
+/// or ended operation is no error.
+#[unsafe(no_mangle)]
+pub extern "C" fn sp_send_cancel(
+    account: AccountHandle,
+    op: u64,
+    err: *mut *mut ErrorObject,
+) -> Status {
+    guard_on(&ACCOUNTS, account.handle, err, |account| {
+        account.cancel(OpId(op))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_optional_and_checked() {
+        assert_eq!(options(std::ptr::null()).unwrap(), SendOptions::default());
+        let settings = SendSettings {
+            deadline_ms: 1500,
+            id: Slice::of(b"3EB0 A"),
+            ..SendSettings::DEFAULT
+        };
+        let error = options(&raw const settings).unwrap_err();
+        assert_eq!(error.status(), Status::BadMessageId);
+        let settings = SendSettings {
+            id: Slice::of(b"3EB0A"),
+            ..settings
+        };
+        let options = options(&raw const settings).unwrap();
+        assert_eq!(options.deadline, Some(Duration::from_millis(1500)));
+        assert_eq!(options.id.unwrap().as_str(), "3EB0A");
+    }
+}
