@@ -1,0 +1,281 @@
+package sendpath
+
+// #include "bridge.h"
+import "C"
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"runtime"
+	"runtime/cgo"
+	"sync"
+	"syscall"
+	"time"
+	"unsafe"
+)
+
+// Account is one linked device. It is safe for use by many goroutines.
+type Account struct {
+	handle  C.sp_account
+	wake    *os.File
+	turn    chan struct{}
+	closing sync.Once
+	closed  error
+	net     runtime.Cleanup
+}
+
+// Receipt is an accepted message.
+type Receipt struct {
+	ID         string     // the id the message was sent with
+	ServerTime *time.Time // nil when the server gave none
+	Attached   string     // what the message carried to open the chat
+}
+
+// Status is where an account stands.
+type Status struct {
+	Phase   string `json:"phase"` // offline, connecting, authenticating, pairing, online, waiting
+	JID     string `json:"jid"`
+	LID     string `json:"lid"`
+	Outbox  int    `json:"outbox"` // messages without an answer
+	Queued  int    `json:"queued"` // requests that are not yet sent
+	Ignored uint64 `json:"ignored"`
+	// RetryAt is the next attempt to connect while waiting, in Unix seconds.
+	RetryAt *int64 `json:"retry_at"`
+	// Fault is why the session is being rebuilt, if it is.
+	Fault *Error `json:"fault"`
+}
+
+func newAccount(handle C.sp_account) (*Account, error) {
+	wake, err := wakeFile(handle)
+	if err != nil {
+		C.sp_account_close(handle, nil)
+		return nil, err
+	}
+	account := &Account{handle: handle, wake: wake, turn: make(chan struct{}, 1)}
+	// Only a net: a forgotten account must not stay open for ever.
+	account.net = runtime.AddCleanup(account, func(handle C.sp_account) {
+		go C.sp_account_close(handle, nil)
+	}, handle)
+	return account, nil
+}
+
+// wakeFile puts a copy of the account's descriptor into Go's poller.
+func wakeFile(handle C.sp_account) (*os.File, error) {
+	var fd C.int32_t
+	var object *C.sp_error
+	if err := failure(C.sp_account_event_fd(handle, &fd, &object), object); err != nil {
+		return nil, err
+	}
+	syscall.ForkLock.RLock()
+	copied, err := syscall.Dup(int(fd))
+	if err == nil {
+		syscall.CloseOnExec(copied)
+	}
+	syscall.ForkLock.RUnlock()
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(copied), "sendpath events"), nil
+}
+
+// Connect dials and stays connected. An account that is not paired shows QR codes first.
+func (a *Account) Connect() error {
+	defer runtime.KeepAlive(a)
+	var object *C.sp_error
+	return a.failure(C.sp_account_connect(a.handle, &object), object)
+}
+
+// Disconnect ends the connection and stays offline.
+func (a *Account) Disconnect() error {
+	defer runtime.KeepAlive(a)
+	var object *C.sp_error
+	return a.failure(C.sp_account_disconnect(a.handle, &object), object)
+}
+
+// Logout unlinks the device and deletes its keys; a [KindLoggedOut] event tells when it is done. With
+// keepTokens the account's tokens stay for a later link of the same account.
+func (a *Account) Logout(keepTokens bool) error {
+	defer runtime.KeepAlive(a)
+	var keep C.int32_t
+	if keepTokens {
+		keep = 1
+	}
+	var object *C.sp_error
+	return a.failure(C.sp_account_logout(a.handle, keep, &object), object)
+}
+
+// Status tells where the account stands.
+func (a *Account) Status() (Status, error) {
+	defer runtime.KeepAlive(a)
+	var status Status
+	var object *C.sp_error
+	var buf C.sp_buf
+	if err := a.failure(C.sp_account_status_json(a.handle, &buf, &object), object); err != nil {
+		return status, err
+	}
+	defer C.sp_buf_free(&buf)
+	return status, json.Unmarshal(unsafe.Slice((*byte)(buf.ptr), int(buf.len)), &status)
+}
+
+// SendOption says something about one message.
+type SendOption func(*sendOptions)
+
+type sendOptions struct {
+	id       string
+	deadline time.Duration
+}
+
+// WithID sends with this id, 1 to 128 visible ASCII characters.
+func WithID(id string) SendOption {
+	return func(o *sendOptions) { o.id = id }
+}
+
+// WithDeadline gives the message up if it could not be sent within d.
+func WithDeadline(d time.Duration) SendOption {
+	return func(o *sendOptions) { o.deadline = d }
+}
+
+// SendText sends a text and waits for the server's answer. The recipient is digits@s.whatsapp.net,
+// digits@lid or the digits of a phone number. When the context ends first, the send is cancelled and
+// its end is returned: an error that wraps the context's, or a Receipt if the server was faster.
+func (a *Account) SendText(ctx context.Context, to, text string, options ...SendOption) (Receipt, error) {
+	if err := ctx.Err(); err != nil {
+		return Receipt{}, err
+	}
+	end := make(ended, 1)
+	op, err := a.start(end, to, text, options)
+	if err != nil {
+		return Receipt{}, err
+	}
+	defer runtime.KeepAlive(a)
+	select {
+	case object := <-end:
+		return outcome(object)
+	case <-ctx.Done():
+	}
+	// Every send ends exactly once, a cancelled one at once; so this does not wait for the network.
+	C.sp_send_cancel(a.handle, op, nil)
+	receipt, err := outcome(<-end)
+	if failed, ok := err.(*Error); ok {
+		failed.context = ctx.Err()
+	}
+	return receipt, err
+}
+
+func (a *Account) start(end ended, to, text string, options []SendOption) (C.uint64_t, error) {
+	defer runtime.KeepAlive(a)
+	var chosen sendOptions
+	for _, option := range options {
+		option(&chosen)
+	}
+	var pinned pins
+	defer pinned.Unpin()
+	settings := C.sp_send_options{
+		deadline_ms: C.uint64_t(max(chosen.deadline, 0).Milliseconds()),
+		id:          pinned.text(chosen.id),
+	}
+	settings.struct_size = C.uint32_t(unsafe.Sizeof(settings))
+	waiting := cgo.NewHandle(end)
+	var op C.uint64_t
+	var object *C.sp_error
+	status := C.sp_go_send_text(a.handle, pinned.text(to), pinned.text(text), &settings,
+		C.uintptr_t(waiting), &op, &object)
+	err := a.failure(status, object)
+	if err != nil {
+		waiting.Delete()
+	}
+	return op, err
+}
+
+// Next waits for the next event. Events come in order, to one caller each. [ErrClosed] when there
+// will be none.
+func (a *Account) Next(ctx context.Context) (Event, error) {
+	select {
+	case a.turn <- struct{}{}:
+		defer func() { <-a.turn }()
+	case <-ctx.Done():
+		return Event{}, ctx.Err()
+	}
+	if err := ctx.Err(); err != nil {
+		return Event{}, err
+	}
+	conn, err := a.wake.SyscallConn()
+	if err != nil {
+		return Event{}, ErrClosed
+	}
+	if err := a.wake.SetReadDeadline(time.Time{}); err != nil {
+		return Event{}, ErrClosed
+	}
+	stop := context.AfterFunc(ctx, func() { _ = a.wake.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	var event Event
+	var failed error
+	err = conn.Read(func(uintptr) bool {
+		event, failed = a.look()
+		return failed != errNothing
+	})
+	switch {
+	case err == nil:
+		return event, failed
+	case ctx.Err() != nil:
+		return Event{}, ctx.Err()
+	default:
+		return Event{}, ErrClosed
+	}
+}
+
+// errNothing says that no event waits.
+var errNothing = &Error{Code: CodeTimeout}
+
+// look takes an event if there is one.
+func (a *Account) look() (Event, error) {
+	defer runtime.KeepAlive(a)
+	var object *C.sp_event
+	switch status := C.sp_account_next_event(a.handle, 0, &object, nil); Code(status) {
+	case CodeOK:
+		return eventOf(object), nil
+	case CodeTimeout:
+		return Event{}, errNothing
+	case CodeClosed, CodeBadHandle:
+		return Event{}, ErrClosed
+	default:
+		return Event{}, &Error{Code: Code(status), Message: "no event"}
+	}
+}
+
+// Events is a channel of [Account.Next]; it closes with the account or when the context ends.
+func (a *Account) Events(ctx context.Context) <-chan Event {
+	events := make(chan Event)
+	go func() {
+		defer close(events)
+		for {
+			event, err := a.Next(ctx)
+			if err != nil {
+				return
+			}
+			select {
+			case events <- event:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return events
+}
+
+// Close ends the connection and every open send and wakes every goroutine that waits. Calling it
+// again returns what the first call returned.
+func (a *Account) Close() error {
+	a.closing.Do(func() {
+		a.net.Stop()
+		var object *C.sp_error
+		a.closed = whenClosed(failure(C.sp_account_close(a.handle, &object), object))
+		_ = a.wake.Close()
+	})
+	return a.closed
+}
+
+func (a *Account) failure(status C.sp_status, object *C.sp_error) error {
+	return whenClosed(failure(status, object))
+}

@@ -1,0 +1,3 @@
+module github.com/sendpath/sendpath/bindings/go
+
+go 1.24

@@ -1,0 +1,716 @@
+/*
+ * sendpath: the send path of WhatsApp Web as a library.
+ *
+ * Calls return an sp_status; 0 is fine. Everything else is told by the optional last argument: pass
+ * the address of an sp_error * set to NULL, and free what you get with sp_error_free. Outputs are
+ * written only on success, unless a function says otherwise.
+ *
+ * Slices go in, borrowed for the call. Buffers come out and are freed with sp_buf_free. Getters that
+ * return bool return false when there is nothing to tell, and leave the output as it was.
+ *
+ * Every function may be called from any thread. Callbacks run on threads of the library; a call that
+ * waits fails there with SP_STATUS_WOULD_DEADLOCK. In a forked child every handle of the parent
+ * fails with SP_STATUS_FORKED. A pointer that is not NULL must be valid; handles are checked.
+ */
+
+#ifndef SENDPATH_H
+#define SENDPATH_H
+
+/* Generated from ffi/src by cbindgen; change that, not this. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#if defined(__GNUC__) || defined(__clang__)
+#define SP_MUST_USE __attribute__((warn_unused_result))
+#else
+#define SP_MUST_USE
+#endif
+
+
+// Numbers of the binary interface. It is raised whenever a host would have to be compiled anew.
+#define SP_ABI_VERSION 0
+
+// What a call returned, as a stable number.
+enum sp_status
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // Done.
+    SP_STATUS_OK = 0,
+    // A pointer that must not be NULL was NULL.
+    SP_STATUS_NULL_POINTER = 1,
+    // An argument is outside its range; the message says which.
+    SP_STATUS_INVALID_ARGUMENT = 2,
+    // A text is not UTF-8; the message says from which byte on.
+    SP_STATUS_INVALID_UTF8 = 3,
+    // The handle was never given out, was closed already, or belongs to another kind of object.
+    SP_STATUS_BAD_HANDLE = 4,
+    // A bug in sendpath: a call panicked. The object it ran on is poisoned.
+    SP_STATUS_PANIC = 5,
+    // An earlier call on this object panicked; close it and open a new one.
+    SP_STATUS_POISONED = 6,
+    // A blocking call on one of the library's own threads, inside a callback.
+    SP_STATUS_WOULD_DEADLOCK = 7,
+    // The process was forked after the engine was opened; the child must open its own.
+    SP_STATUS_FORKED = 8,
+    // The engine or account is closed.
+    SP_STATUS_CLOSED = 9,
+    // The given time passed first. A send goes on; its outcome comes as an event.
+    SP_STATUS_TIMEOUT = 10,
+    // `struct_size` is smaller than the first release of that struct.
+    SP_STATUS_STRUCT_SIZE = 11,
+    // The operating system refused a thread, a socket or memory.
+    SP_STATUS_RUNTIME = 12,
+    // The account is already open in this process.
+    SP_STATUS_ALREADY_OPEN = 13,
+    // The text is not an address one can send to.
+    SP_STATUS_BAD_ADDRESS = 20,
+    // Empty, too long or otherwise not sendable content.
+    SP_STATUS_BAD_CONTENT = 21,
+    // A message id must be 1 to 128 visible ASCII characters.
+    SP_STATUS_BAD_MESSAGE_ID = 22,
+    // An account name must be 1 to 64 characters of `A-Z a-z 0-9 . _ -`.
+    SP_STATUS_BAD_ACCOUNT_NAME = 23,
+    // Bytes handed in do not decode.
+    SP_STATUS_BAD_BYTES = 24,
+    // A bug in sendpath; please report the message.
+    SP_STATUS_BUG = 99,
+    // Another process holds the store's lock.
+    SP_STATUS_STORE_BUSY = 100,
+    // The store is damaged or not a sendpath store.
+    SP_STATUS_STORE_CORRUPT = 101,
+    // The host's own store failed.
+    SP_STATUS_STORE_HOST = 102,
+    // The account was opened elsewhere; this handle must not write any more.
+    SP_STATUS_STORE_FENCED = 103,
+    // No room left for the store.
+    SP_STATUS_STORE_FULL = 104,
+    // The operating system failed to read or write the store.
+    SP_STATUS_STORE_IO = 105,
+    // The store cannot be written.
+    SP_STATUS_STORE_READ_ONLY = 106,
+    // The store was written by a newer sendpath.
+    SP_STATUS_STORE_SCHEMA = 107,
+    // A record was written by a newer sendpath.
+    SP_STATUS_STORE_VERSION = 108,
+    // The store failed in a way this build has no number for.
+    SP_STATUS_STORE_OTHER = 199,
+    // The answer to a send was lost; nobody knows whether the message arrived.
+    SP_STATUS_OUTCOME_UNKNOWN = 200,
+    // The account may not start new chats for now.
+    SP_STATUS_ACCOUNT_TIMELOCKED = 401,
+    // As `AccountTimelocked`, although a valid token was attached.
+    SP_STATUS_TIMELOCKED_TOKEN_REFUSED = 402,
+    // A contact that never wrote to this account; nothing was attached.
+    SP_STATUS_COLD_REFUSED = 403,
+    // A contact that never wrote to this account; a cstoken was attached.
+    SP_STATUS_COLD_REFUSED_WITH_CSTOKEN = 404,
+    // A known contact whose token has not reached this device.
+    SP_STATUS_TOKEN_MISSING_WARM = 405,
+    // The contact's token was not accepted.
+    SP_STATUS_TOKEN_REFUSED = 406,
+    // A newer token arrived while the message was on its way.
+    SP_STATUS_TOKEN_ARRIVED_LATE = 407,
+    // A stored token was not usable when the message left.
+    SP_STATUS_LOCAL_TOKEN_LOST = 408,
+    // Refused with 463, and the account's state could not be read.
+    SP_STATUS_UNDETERMINED_463 = 409,
+    // The quota of new chats is used up.
+    SP_STATUS_NEW_CHAT_CAPPED = 410,
+    // The server rejects the form of the message.
+    SP_STATUS_STANZA_INVALID = 411,
+    // Wrong address form for this account.
+    SP_STATUS_ADDRESSING = 412,
+    // The server does not allow this message.
+    SP_STATUS_NOT_ALLOWED = 413,
+    // The recipient does not exist.
+    SP_STATUS_RECIPIENT_NOT_FOUND = 414,
+    // The server could not take the message.
+    SP_STATUS_SERVER_BUSY = 415,
+    // A refusal without a known meaning.
+    SP_STATUS_SERVER_REFUSED = 416,
+    // The number is not on WhatsApp.
+    SP_STATUS_NOT_ON_WHATSAPP = 417,
+    // The server gave no hidden identity for the number.
+    SP_STATUS_NO_LID = 418,
+    // The recipient has no device that can receive.
+    SP_STATUS_NO_RECIPIENT_DEVICE = 419,
+    // The account is not paired.
+    SP_STATUS_NOT_PAIRED = 420,
+    // The account was logged out or banned.
+    SP_STATUS_LOGGED_OUT = 421,
+    // A message with this id was already handed in.
+    SP_STATUS_DUPLICATE_ID = 422,
+    // Too many messages wait for an answer.
+    SP_STATUS_OUTBOX_FULL = 423,
+    // The content or the address cannot be sent.
+    SP_STATUS_BAD_REQUEST = 424,
+    // The deadline passed before anything was sent.
+    SP_STATUS_DEADLINE_BEFORE_SEND = 425,
+    // Cancelled, or the library was closed, before anything was sent.
+    SP_STATUS_CANCELLED = 426,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum sp_status sp_status;
+#else
+typedef int32_t sp_status;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// How far the connection of an account is.
+enum sp_phase
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // No connection, and none wanted.
+    SP_PHASE_OFFLINE = 0,
+    // Dialling or shaking hands.
+    SP_PHASE_CONNECTING = 1,
+    // Waiting for the server to accept the login.
+    SP_PHASE_AUTHENTICATING = 2,
+    // Connected without an account: waiting for the phone.
+    SP_PHASE_PAIRING = 3,
+    // Logged in; sending works.
+    SP_PHASE_ONLINE = 4,
+    // No connection; the next attempt comes by itself.
+    SP_PHASE_WAITING = 5,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum sp_phase sp_phase;
+#else
+typedef int32_t sp_phase;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// Who has to act on a status.
+enum sp_class
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // Nobody: it is fine.
+    SP_CLASS_NONE = 0,
+    // The caller used the library wrongly.
+    SP_CLASS_MISUSE = 1,
+    // The surroundings: closed, forked, out of time, out of resources.
+    SP_CLASS_RUNTIME = 2,
+    // The store failed.
+    SP_CLASS_STORE = 3,
+    // The send was refused, here or by the server.
+    SP_CLASS_REFUSED = 4,
+    // The end of the send is not known.
+    SP_CLASS_UNKNOWN = 5,
+    // A bug in sendpath.
+    SP_CLASS_BUG = 6,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum sp_class sp_class;
+#else
+typedef int32_t sp_class;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// What an event is. Hosts must tolerate numbers they do not know.
+enum sp_event_kind
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // A kind that this surface has no fields for.
+    SP_EVENT_KIND_OTHER = 0,
+    // Logged in; sending works.
+    SP_EVENT_KIND_CONNECTED = 1,
+    // The connection ended: REASON, and CODE, DETAIL, UNTIL, MESSAGE if known.
+    SP_EVENT_KIND_DISCONNECTED = 2,
+    // The link to the account is gone: as for DISCONNECTED.
+    SP_EVENT_KIND_LOGGED_OUT = 3,
+    // Show QR as a QR code for SECONDS; it replaces the one before.
+    SP_EVENT_KIND_PAIR_QR = 4,
+    // The phone accepted the link: JID, and LID if known.
+    SP_EVENT_KIND_PAIRED = 5,
+    // Pairing ended without a link: REASON.
+    SP_EVENT_KIND_PAIR_FAILED = 6,
+    // A message arrived: ID, CHAT, SENDER, FROM_ME, TIME, and PUSH_NAME, TEXT if present.
+    SP_EVENT_KIND_MESSAGE = 7,
+    // Another device got or read our message: IDS, SENDER, WHAT, and TIME if known.
+    SP_EVENT_KIND_RECEIPT = 8,
+    // A send ended: OP, STATUS, and ID, TIME, ATTACHED if known; the error tells the rest.
+    SP_EVENT_KIND_OUTCOME = 9,
+    // The refusal of IDS may be over: PEER.
+    SP_EVENT_KIND_MAY_RETRY = 10,
+    // A contact's token was stored: PEER, TIME, FRESH.
+    SP_EVENT_KIND_TOKEN_STORED = 11,
+    // The account's reachout timelock changed: ACTIVE, and UNTIL, WHAT if known.
+    SP_EVENT_KIND_TIMELOCK_CHANGED = 12,
+    // A contact's device was registered anew: PEER.
+    SP_EVENT_KIND_IDENTITY_CHANGED = 13,
+    // The host was too slow: DROPPED events are missing.
+    SP_EVENT_KIND_OVERFLOW = 14,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum sp_event_kind sp_event_kind;
+#else
+typedef int32_t sp_event_kind;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// A field of an event.
+enum sp_field
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // Text: what to show as a QR code.
+    SP_FIELD_QR = 1,
+    // Number: for how long.
+    SP_FIELD_SECONDS = 2,
+    // Text: message id.
+    SP_FIELD_ID = 3,
+    // Texts: message ids.
+    SP_FIELD_IDS = 4,
+    // Text: JID of the chat.
+    SP_FIELD_CHAT = 5,
+    // Text: JID of the sending device.
+    SP_FIELD_SENDER = 6,
+    // Flag: sent by another device of this account.
+    SP_FIELD_FROM_ME = 7,
+    // Number: the server's time stamp in Unix seconds.
+    SP_FIELD_TIME = 8,
+    // Text: the sender's display name.
+    SP_FIELD_PUSH_NAME = 9,
+    // Text: the content of a text message.
+    SP_FIELD_TEXT = 10,
+    // Text: our JID by phone number.
+    SP_FIELD_JID = 11,
+    // Text: our JID by LID.
+    SP_FIELD_LID = 12,
+    // Text: JID of a contact.
+    SP_FIELD_PEER = 13,
+    // Text: why, as a stable word.
+    SP_FIELD_REASON = 14,
+    // Number: the server's code.
+    SP_FIELD_CODE = 15,
+    // Number: the server's detail of a ban.
+    SP_FIELD_DETAIL = 16,
+    // Number: when it ends, in Unix seconds.
+    SP_FIELD_UNTIL = 17,
+    // Text: what kind of receipt or lock.
+    SP_FIELD_WHAT = 18,
+    // Flag: active from now on.
+    SP_FIELD_ACTIVE = 19,
+    // Flag: not seen before.
+    SP_FIELD_FRESH = 20,
+    // Number: the operation.
+    SP_FIELD_OP = 21,
+    // Number: how it ended, an `sp_status`.
+    SP_FIELD_STATUS = 22,
+    // Text: what a message carried to open the chat, as a stable word.
+    SP_FIELD_ATTACHED = 23,
+    // Number: how many.
+    SP_FIELD_DROPPED = 24,
+    // Text: for people.
+    SP_FIELD_MESSAGE = 25,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum sp_field sp_field;
+#else
+typedef int32_t sp_field;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// What a function of a host's store returns.
+enum sp_store_result
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // Done; for `get`: the row is there.
+    SP_STORE_RESULT_OK = 0,
+    // For `get`: there is no such row.
+    SP_STORE_RESULT_ABSENT = 1,
+    // For `commit`: a generation is not the newest of its scope. Nothing was written.
+    SP_STORE_RESULT_FENCED = 2,
+    // Somebody else holds the store. Nothing was written.
+    SP_STORE_RESULT_BUSY = 3,
+    // No room. Nothing was written.
+    SP_STORE_RESULT_FULL = 4,
+    // Anything else; as every number that is not listed here.
+    SP_STORE_RESULT_FAILED = 5,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum sp_store_result sp_store_result;
+#else
+typedef int32_t sp_store_result;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// An error. Freed with `sp_error_free`, unless it belongs to an event.
+typedef struct sp_error sp_error;
+
+// An event. Freed with `sp_event_free`.
+typedef struct sp_event sp_event;
+
+// Where `scan` puts its rows, with `sp_rows_add`.
+typedef struct sp_rows sp_rows;
+
+// An account. Zero is none.
+typedef struct sp_account {
+    // Opaque.
+    uint64_t handle;
+} sp_account;
+
+// Bytes that the caller owns and frees with `sp_buf_free`. All zero is an empty buffer.
+typedef struct sp_buf {
+    // First byte; NULL when nothing was allocated.
+    uint8_t *ptr;
+    // Number of bytes.
+    size_t len;
+    // Number of bytes allocated.
+    size_t cap;
+} sp_buf;
+
+// Bytes that somebody else owns. As an argument it is borrowed for the call; from a getter it lives
+// as long as the object it came from. Text is UTF-8 without a terminating NUL. Empty may be NULL.
+typedef struct sp_slice {
+    // First byte; NULL only when `len` is 0.
+    const uint8_t *ptr;
+    // Number of bytes.
+    size_t len;
+} sp_slice;
+
+// One write of a commit.
+typedef struct sp_change {
+    // Who owns the row.
+    struct sp_slice scope;
+    // The kind of row.
+    uint32_t ns;
+    // 1 removes the row, 0 writes `row`.
+    uint32_t remove;
+    // Id within the kind.
+    struct sp_slice id;
+    // The row; empty when it is removed.
+    struct sp_slice row;
+} sp_change;
+
+// A right to write.
+typedef struct sp_fence {
+    // The scope that was acquired.
+    struct sp_slice scope;
+    // What `acquire` gave.
+    uint64_t generation;
+} sp_fence;
+
+// A store of the host. All functions block, are called on threads of the library, one at a time,
+// and return an `sp_store_result`. Slices live for the call. `failure` may be filled with a text for
+// people.
+typedef struct sp_store {
+    // `sizeof(sp_store)`.
+    uint32_t struct_size;
+    // Zero.
+    uint32_t reserved;
+    // Given to every function.
+    void *ctx;
+    // Counts an opening of `scope`, durably, and gives the count: 1 for the first.
+    int32_t (*acquire)(void *ctx,
+                       struct sp_slice scope,
+                       uint64_t *generation,
+                       struct sp_buf *failure);
+    // Reads one row into `row` with `sp_buf_set`.
+    int32_t (*get)(void *ctx,
+                   struct sp_slice scope,
+                   uint32_t ns,
+                   struct sp_slice id,
+                   struct sp_buf *row,
+                   struct sp_buf *failure);
+    // Adds to `rows`, in bytewise order of ids, up to `limit` rows whose id begins with `prefix` and
+    // is greater than `after`; an empty `after` is before every id.
+    int32_t (*scan)(void *ctx,
+                    struct sp_slice scope,
+                    uint32_t ns,
+                    struct sp_slice prefix,
+                    struct sp_slice after,
+                    size_t limit,
+                    struct sp_rows *rows,
+                    struct sp_buf *failure);
+    // Writes all changes or none, and only if every fence's generation is the newest of its scope;
+    // durable when it returns.
+    int32_t (*commit)(void *ctx,
+                      const struct sp_change *changes,
+                      size_t change_count,
+                      const struct sp_fence *fences,
+                      size_t fence_count,
+                      struct sp_buf *failure);
+    // Called once when the engine that took the store is closed; may be NULL.
+    void (*free)(void *ctx);
+} sp_store;
+
+// What an engine is opened with. Set everything to zero, then `struct_size`, then the rest.
+typedef struct sp_engine_config {
+    // `sizeof(sp_engine_config)`.
+    uint32_t struct_size;
+    // Zero.
+    uint32_t reserved;
+    // The built-in store: a path or `sqlite:///path` for a file that is created if missing, or
+    // `memory:`. Empty when `store` is given.
+    struct sp_slice store_uri;
+    // A store of the host instead; NULL when `store_uri` is given. It is copied.
+    const struct sp_store *store;
+} sp_engine_config;
+
+// An engine. Zero is none.
+typedef struct sp_engine {
+    // Opaque.
+    uint64_t handle;
+} sp_engine;
+
+// How an account is opened. Set everything to zero, then `struct_size`; zero means the default.
+typedef struct sp_account_config {
+    // `sizeof(sp_account_config)`.
+    uint32_t struct_size;
+    // Events that wait for a slow host; behind that they are dropped and counted.
+    uint32_t event_capacity;
+    // The server's URL; WhatsApp's own by default.
+    struct sp_slice url;
+    // The key that signs the server's certificate: 32 bytes, raw X25519.
+    struct sp_slice root_key;
+    // Shown in the phone's list of linked devices.
+    struct sp_slice device_name;
+    // The web build we claim to be. Old builds are refused.
+    uint32_t version[3];
+    // Zero.
+    uint32_t reserved;
+} sp_account_config;
+
+// What may be said about one message. Set everything to zero, then `struct_size`.
+typedef struct sp_send_options {
+    // `sizeof(sp_send_options)`.
+    uint32_t struct_size;
+    // Zero.
+    uint32_t reserved;
+    // How long from now the message may still be sent, in milliseconds; 0 for as long as it takes.
+    uint64_t deadline_ms;
+    // The id to send with, 1 to 128 visible ASCII characters; empty for a fresh one.
+    struct sp_slice id;
+} sp_send_options;
+
+// Called exactly once on a thread of the library with the OUTCOME event, which it frees with
+// `sp_event_free`. It must not block and must not call anything that waits.
+typedef void (*sp_done_fn)(void *ctx, uint64_t op, struct sp_event *outcome);
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+// Dials and stays connected. An account that is not paired shows QR codes first, as events.
+SP_MUST_USE sp_status sp_account_connect(struct sp_account account, struct sp_error **err);
+
+// Ends the connection and stays offline.
+sp_status sp_account_disconnect(struct sp_account account, struct sp_error **err);
+
+// Unlinks the device and deletes its keys; a LOGGED_OUT event tells when it is done. With
+// `keep_tokens` not 0 the account's tokens stay for a later link of the same account.
+sp_status sp_account_logout(struct sp_account account, int32_t keep_tokens, struct sp_error **err);
+
+// How far the connection is.
+sp_status sp_account_phase(struct sp_account account, sp_phase *out, struct sp_error **err);
+
+// Where the account stands, as one JSON object: `phase`, `outbox`, `queued`, `ignored`, and `jid`,
+// `lid`, `retry_at`, `fault` if known.
+sp_status sp_account_status_json(struct sp_account account,
+                                 struct sp_buf *out,
+                                 struct sp_error **err);
+
+// Waits for the next event: 0 only looks, negative waits for ever. `SP_STATUS_TIMEOUT` when there
+// is none, `SP_STATUS_CLOSED` when there will be none. The event is freed with `sp_event_free`.
+SP_MUST_USE
+sp_status sp_account_next_event(struct sp_account account,
+                                int32_t timeout_ms,
+                                struct sp_event **out,
+                                struct sp_error **err);
+
+// A descriptor that is readable while an event waits, and once the account is closed. Poll it, do
+// not read from it; it belongs to the account and is closed with it.
+sp_status sp_account_event_fd(struct sp_account account, int32_t *out, struct sp_error **err);
+
+// Ends the connection and every open send, and wakes everybody who waits; the callbacks of open
+// sends have run when it returns. The handle is bad afterwards.
+sp_status sp_account_close(struct sp_account account, struct sp_error **err);
+
+// Frees a buffer and sets it to zero, so that a second call does nothing. NULL is allowed.
+void sp_buf_free(struct sp_buf *buf);
+
+// Fills a buffer with a copy of `bytes` and frees what was in it. For stores of the host.
+sp_status sp_buf_set(struct sp_buf *buf, struct sp_slice bytes, struct sp_error **err);
+
+// Opens the store and starts the threads. On failure nothing was started and a store of the host
+// is still the host's.
+SP_MUST_USE
+sp_status sp_engine_open(const struct sp_engine_config *config,
+                         struct sp_engine *out,
+                         struct sp_error **err);
+
+// Closes every account and the store, ends every open send and joins all threads; the callbacks of
+// open sends have run when it returns. The handle is bad afterwards; handles of its accounts are
+// still to be closed.
+sp_status sp_engine_close(struct sp_engine engine, struct sp_error **err);
+
+// Opens the account in the slot `name` of the store: 1 to 64 characters of `A-Z a-z 0-9 . _ -`. It
+// stays offline until `sp_account_connect`. `config` may be NULL.
+SP_MUST_USE
+sp_status sp_account_open(struct sp_engine engine,
+                          struct sp_slice name,
+                          const struct sp_account_config *config,
+                          struct sp_account *out,
+                          struct sp_error **err);
+
+// The number; `SP_STATUS_OK` for NULL.
+sp_status sp_error_status(const struct sp_error *error);
+
+// Who has to act.
+sp_class sp_error_class(const struct sp_error *error);
+
+// For people: what happened. Empty for NULL.
+struct sp_slice sp_error_message(const struct sp_error *error);
+
+// The name of the cause of a refused send, such as `ACCOUNT_TIMELOCKED`.
+bool sp_error_cause(const struct sp_error *error, struct sp_slice *out);
+
+// The next action after a refused send: `ask_contact_to_write`, `do_not_retry`, `fix_input`,
+// `retry_after` or `wait_until`.
+bool sp_error_next(const struct sp_error *error, struct sp_slice *out);
+
+// For people: what a refusal means and what to do.
+bool sp_error_advice(const struct sp_error *error, struct sp_slice *out);
+
+// What the refused message carried to open the chat: `tctoken`, `cstoken`, or `nothing_` and why.
+bool sp_error_attached(const struct sp_error *error, struct sp_slice *out);
+
+// Id of the message the error is about.
+bool sp_error_message_id(const struct sp_error *error, struct sp_slice *out);
+
+// When the cause of a refusal ends, in Unix seconds.
+bool sp_error_until(const struct sp_error *error, int64_t *out);
+
+// Before when trying again is useless, in Unix seconds.
+bool sp_error_retry_at(const struct sp_error *error, int64_t *out);
+
+// How long to wait before trying once more, in milliseconds.
+bool sp_error_retry_after_ms(const struct sp_error *error, uint64_t *out);
+
+// The server's nack code, such as 463.
+bool sp_error_nack_code(const struct sp_error *error, uint16_t *out);
+
+// Whether the same message can succeed later.
+bool sp_error_may_retry(const struct sp_error *error, bool *out);
+
+// For `SP_STATUS_OUTCOME_UNKNOWN`: whether the library still holds the message and sends it again.
+bool sp_error_still_trying(const struct sp_error *error, bool *out);
+
+// Everything as one JSON object.
+sp_status sp_error_json(const struct sp_error *error, struct sp_buf *out, struct sp_error **err);
+
+// Frees an error. NULL is allowed; an error of an event is not.
+void sp_error_free(struct sp_error *error);
+
+// What happened, an `sp_event_kind`; tolerate numbers you do not know.
+sp_event_kind sp_event_kind_of(const struct sp_event *event);
+
+// A text field, an `sp_field`; `index` counts repeated ones from 0, others have index 0. It lives
+// as long as the event.
+bool sp_event_text(const struct sp_event *event, int32_t field, size_t index, struct sp_slice *out);
+
+// A number field or a flag (0 or 1), an `sp_field`.
+bool sp_event_number(const struct sp_event *event, int32_t field, int64_t *out);
+
+// The `Message` protobuf of a MESSAGE event as it was sent. It lives as long as the event.
+bool sp_event_payload(const struct sp_event *event, struct sp_slice *out);
+
+// Why the send of an OUTCOME event was not accepted; NULL when it was, and for other events. It
+// belongs to the event.
+const struct sp_error *sp_event_error(const struct sp_event *event);
+
+// All fields but the payload as one JSON object: `{"kind":"message","id":..}`, keys as in
+// `sp_field`.
+sp_status sp_event_json(const struct sp_event *event, struct sp_buf *out, struct sp_error **err);
+
+// Frees an event and everything that was read from it. NULL is allowed.
+void sp_event_free(struct sp_event *event);
+
+// Sends a text and returns at once. The outcome comes as an OUTCOME event with the operation's
+// number. `to` is `<digits>@s.whatsapp.net`, `<digits>@lid` or the digits of a phone number;
+// `options` and `op` may be NULL.
+SP_MUST_USE
+sp_status sp_send_text_start(struct sp_account account,
+                             struct sp_slice to,
+                             struct sp_slice text,
+                             const struct sp_send_options *options,
+                             uint64_t *op,
+                             struct sp_error **err);
+
+// Sends a text and waits for its outcome: negative waits for ever. `SP_STATUS_OK` means accepted by
+// the server; a refusal is its own status with everything in `err`. After `SP_STATUS_TIMEOUT` the
+// send goes on and its outcome comes as an event. `options`, `op` and `outcome` may be NULL; `op` is
+// set as soon as the send has started, `outcome` whenever it has ended.
+SP_MUST_USE
+sp_status sp_send_text(struct sp_account account,
+                       struct sp_slice to,
+                       struct sp_slice text,
+                       const struct sp_send_options *options,
+                       int32_t timeout_ms,
+                       uint64_t *op,
+                       struct sp_event **outcome,
+                       struct sp_error **err);
+
+// Sends a text and returns at once; `done` is called exactly once if and only if this returns
+// `SP_STATUS_OK`, possibly before it returns. `options` and `op` may be NULL.
+SP_MUST_USE
+sp_status sp_send_text_cb(struct sp_account account,
+                          struct sp_slice to,
+                          struct sp_slice text,
+                          const struct sp_send_options *options,
+                          sp_done_fn done,
+                          void *ctx,
+                          uint64_t *op,
+                          struct sp_error **err);
+
+// The host no longer wants a send. What has left stays sent; the outcome comes as usual. An unknown
+// or ended operation is no error.
+sp_status sp_send_cancel(struct sp_account account, uint64_t op, struct sp_error **err);
+
+// The binary interface of this library; compare it with `SP_ABI_VERSION` before anything else.
+uint32_t sp_abi_version(void);
+
+// The version of this library, such as `0.1.0`; never freed.
+const char *sp_version(void);
+
+// The name of a status number, such as `BAD_HANDLE`; empty for an unknown one.
+struct sp_slice sp_status_name(int32_t status);
+
+// Who has to act on a status number; `SP_CLASS_BUG` for an unknown one.
+sp_class sp_status_class(int32_t status);
+
+#if defined(SENDPATH_PANIC_INJECTION)
+// Tests only: the next call of this thread panics inside its boundary.
+void sp_test_panic_next(void);
+#endif
+
+// Adds a row to the result of a scan.
+sp_status sp_rows_add(struct sp_rows *rows,
+                      struct sp_slice id,
+                      struct sp_slice row,
+                      struct sp_error **err);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* SENDPATH_H */
