@@ -183,6 +183,17 @@ impl Account {
         Ok(self.0.shared.events.next_async().await?)
     }
 
+    /// Waits until [`Account::next_event`] has something to say: an event, or that the account is
+    /// closed. For hosts that may give up waiting at any moment and must not lose an event then.
+    ///
+    /// # Errors
+    /// [`EngineError::Forked`].
+    pub async fn readable(&self) -> Result<(), EngineError> {
+        self.0.core.enter()?;
+        self.0.shared.events.readable().await;
+        Ok(())
+    }
+
     /// A descriptor for `poll`, readable while there is an event to take and for ever after the
     /// close. Do not read from it; it belongs to the account.
     ///

@@ -53,7 +53,9 @@ struct State {
     /// Events dropped behind the last item.
     gap: u64,
     closed: bool,
-    tasks: Vec<Waker>,
+    tasks: Vec<(u64, Waker)>,
+    /// Tells the entries of `tasks` apart.
+    tickets: u64,
     #[cfg(unix)]
     signal: Option<signal::Signal>,
 }
@@ -124,19 +126,27 @@ impl EventQueue {
 
     /// Waits for the next one.
     pub(crate) async fn next_async(&self) -> Result<AccountEvent, Closed> {
+        self.wait(|state| state.take().transpose()).await
+    }
+
+    /// Waits until there is something to take, or the queue is closed.
+    pub(crate) async fn readable(&self) {
+        let look = |state: &mut State| (state.is_readable() || state.closed).then_some(());
+        self.wait(look).await;
+    }
+
+    async fn wait<T>(&self, mut look: impl FnMut(&mut State) -> Option<T>) -> T {
+        let mut waiting = Waiting {
+            queue: self,
+            ticket: None,
+        };
         poll_fn(|context| {
             let mut state = self.lock();
-            match state.take() {
-                Ok(Some(event)) => Poll::Ready(Ok(event)),
-                Err(closed) => Poll::Ready(Err(closed)),
-                Ok(None) => {
-                    let known = |task: &Waker| task.will_wake(context.waker());
-                    if !state.tasks.iter().any(known) {
-                        state.tasks.push(context.waker().clone());
-                    }
-                    Poll::Pending
-                }
+            if let Some(found) = look(&mut state) {
+                return Poll::Ready(found);
             }
+            waiting.register(&mut state, context.waker());
+            Poll::Pending
         })
         .await
     }
@@ -159,11 +169,37 @@ impl EventQueue {
         let tasks = std::mem::take(&mut state.tasks);
         drop(state);
         self.changed.notify_all();
-        tasks.into_iter().for_each(Waker::wake);
+        tasks.into_iter().for_each(|(_, task)| task.wake());
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A task that waits; it leaves nothing behind when it gives up.
+struct Waiting<'a> {
+    queue: &'a EventQueue,
+    ticket: Option<u64>,
+}
+
+impl Waiting<'_> {
+    fn register(&mut self, state: &mut State, waker: &Waker) {
+        if let Some(ticket) = self.ticket {
+            state.tasks.retain(|(other, _)| *other != ticket);
+        }
+        state.tickets += 1;
+        self.ticket = Some(state.tickets);
+        state.tasks.push((state.tickets, waker.clone()));
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket {
+            let mut state = self.queue.lock();
+            state.tasks.retain(|(other, _)| *other != ticket);
+        }
     }
 }
 
@@ -259,8 +295,11 @@ mod signal {
 
 #[cfg(test)]
 mod tests {
+    use std::future::Future;
+    use std::pin::pin;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Context;
     use std::thread;
 
     use sendpath_protocol::verdict::{Lost, MessageId};
@@ -292,6 +331,25 @@ mod tests {
         let queue = EventQueue::new(1);
         (0..1000).for_each(|op| queue.push_done(OpId(op), outcome()));
         assert_eq!(drain(&queue).len(), 1000);
+    }
+
+    #[test]
+    fn a_task_that_gives_up_waiting_takes_nothing_and_leaves_nothing() {
+        let queue = EventQueue::new(9);
+        let mut context = Context::from_waker(Waker::noop());
+        {
+            let mut waiting = pin!(queue.readable());
+            for _ in 0..3 {
+                assert!(waiting.as_mut().poll(&mut context).is_pending());
+            }
+            assert_eq!(queue.lock().tasks.len(), 1);
+        }
+        assert_eq!(queue.lock().tasks.len(), 0);
+        queue.push(Event::Connected);
+        assert!(pin!(queue.readable()).poll(&mut context).is_ready());
+        assert_eq!(drain(&queue).len(), 1, "waiting is not taking");
+        queue.close();
+        assert!(pin!(queue.readable()).poll(&mut context).is_ready());
     }
 
     #[test]
