@@ -7,10 +7,13 @@
 )]
 
 use std::ffi::OsStr;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use sendpath_model_server::{Config, ModelServer};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// What `rustc --print native-static-libs` asks for on Linux.
@@ -43,6 +46,34 @@ fn a_store_of_the_host_is_used_and_freed_once() {
 fn sends_end_once_and_closing_wakes_everybody() {
     run(&compile("lifetime", "gcc", "-std=c99", Link::Shared));
     run(&compile("lifetime", "gcc", "-std=c99", Link::Static));
+}
+
+#[test]
+fn the_example_links_a_device_sends_and_says_what_became_of_it() {
+    for (gate, exit, last) in [
+        ("open", 0, "accepted: "),
+        ("token", 1, "  next: ask_contact_to_write"),
+    ] {
+        let server = ModelServer::start(Config::default()).unwrap();
+        let peer =
+            format!(r#"{{"cmd":"add_peer","pn":"4915550001","lid":"1001","gate":"{gate}"}}"#);
+        server.control_json(&peer);
+        let mut example = Command::new(example());
+        example
+            .args(["memory:", "4915550001", "hello", &server.url()])
+            .arg(hex::encode(server.root_key()));
+        let (code, said) = link(&mut example, &server);
+        assert_eq!(code, Some(exit), "{said:?}");
+        assert!(said.iter().any(|line| line.starts_with(last)), "{said:?}");
+        let received = server.control_json(r#"{"cmd":"received","peer":"1001"}"#);
+        assert_eq!(
+            received.contains(r#""text":"hello""#),
+            exit == 0,
+            "{received}"
+        );
+        let violations = server.control_json(r#"{"cmd":"violations"}"#);
+        assert_eq!(violations, r#"{"reply":"violations","violations":[]}"#);
+    }
 }
 
 #[test]
@@ -106,11 +137,38 @@ fn the_shared_library_has_its_soname_and_exports_the_header_only() {
     }
 }
 
+/// Runs the example as a person would: every code it shows is scanned.
+fn link(example: &mut Command, server: &ModelServer) -> (Option<i32>, Vec<String>) {
+    let mut child = example.stdout(Stdio::piped()).spawn().unwrap();
+    let mut said = Vec::new();
+    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+        let line = line.unwrap();
+        if let Some(qr) = line.strip_prefix("scan: ") {
+            let scan = serde_json::json!({"cmd": "scan_qr", "qr": qr});
+            server.control_json(&scan.to_string());
+        }
+        said.push(line);
+    }
+    (child.wait().unwrap().code(), said)
+}
+
+fn example() -> PathBuf {
+    compile(
+        "../../examples/c/send_text",
+        "gcc",
+        "-std=c99",
+        Link::Static,
+    )
+}
+
 /// Compiles `tests/c/<name>.c`; any warning is an error.
 fn compile(name: &str, compiler: &str, dialect: &str, link: Link) -> PathBuf {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    let program = scratch().join(format!("{name}{dialect}-{link:?}-{count}"));
+    let program = scratch().join(format!(
+        "{}{dialect}-{link:?}-{count}",
+        name.replace('/', "_")
+    ));
     let mut command = Command::new(compiler);
     command
         .args([
