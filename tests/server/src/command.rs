@@ -102,6 +102,7 @@ pub enum Command {
         #[serde(default = "once")]
         count: u32,
     },
+    Payloads,
     PeerSend {
         peer: String,
         text: String,

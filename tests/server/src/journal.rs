@@ -109,6 +109,8 @@ pub(crate) struct Journal {
     pub(crate) iqs: BTreeMap<(String, String), u64>,
     pub(crate) frames: BTreeMap<String, u64>,
     pub(crate) logins: u64,
+    /// Client payloads in the order of connections, in hex.
+    pub(crate) payloads: Vec<String>,
     /// Routing prefixes that clients connected with, in hex.
     pub(crate) routing: Vec<String>,
 }

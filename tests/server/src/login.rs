@@ -58,6 +58,7 @@ impl World {
             iq_ids: std::collections::BTreeSet::new(),
         };
         self.connections.insert(id, state);
+        self.journal.payloads.push(hex::encode(payload));
         let Ok(payload) = ClientPayload::decode(payload) else {
             self.violation(id, "client_payload", "does not decode");
             self.fail(id, &Failure::new(400));

@@ -43,6 +43,7 @@ impl World {
             Command::Heard { .. }
             | Command::Issued { .. }
             | Command::Messages
+            | Command::Payloads
             | Command::Receipts
             | Command::Received { .. }
             | Command::Routing

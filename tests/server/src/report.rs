@@ -28,6 +28,9 @@ impl World {
             Command::Messages => Reply::Messages {
                 messages: journal.judged.clone(),
             },
+            Command::Payloads => Reply::Texts {
+                texts: journal.payloads.clone(),
+            },
             Command::Receipts => Reply::Receipts {
                 receipts: journal.receipts.clone(),
             },
