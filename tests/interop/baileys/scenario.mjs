@@ -91,6 +91,7 @@ async function writes(server) {
 		assert.deepEqual(await server.complaints(), [])
 	})
 	await client.end()
+	await server.saveStanzas()
 }
 
 /** Runs one check; a failed one ends the run. */

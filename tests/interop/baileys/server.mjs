@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 
 /** Bounds every wait, in milliseconds. */
@@ -68,6 +69,15 @@ export class ModelServer {
 		const { texts } = await this.control({ cmd: 'unexpected' })
 		const rules = violations.map(({ rule, detail }) => `${rule}: ${detail}`)
 		return [...rules, ...texts.map(text => `unexpected ${text}`)]
+	}
+
+	/** Writes what the server heard to the file that INTEROP_STANZAS names. */
+	async saveStanzas() {
+		const file = process.env.INTEROP_STANZAS
+		if (!file) return
+		const { stanzas } = await this.control({ cmd: 'heard' })
+		const { texts: payloads } = await this.control({ cmd: 'payloads' })
+		await writeFile(file, JSON.stringify({ stanzas, payloads }))
 	}
 
 	async #post(path, body) {

@@ -159,6 +159,13 @@ func TestLidChats(t *testing.T) {
 			t.Fatalf("judged %+v, token %s", last, token)
 		}
 	})
+	step(t, "sends again what a device could not read, at a LID", func() {
+		id, err := client.sendText(lid("1001"), "twice")
+		must(t, err)
+		server.waitRead(friend, "twice", 1)
+		server.control(object{"cmd": "retry_request", "peer": friend, "id": id})
+		server.waitRead(friend, "twice", 2)
+	})
 	step(t, "trusts a contact that changed its identity", func() {
 		server.control(object{"cmd": "identity_change", "peer": friend})
 		client.catchUp(server, cold, true)
@@ -166,7 +173,8 @@ func TestLidChats(t *testing.T) {
 		must(t, err)
 		server.waitRead(friend, "new phone?", 1)
 	})
-	step(t, "broke no rule and asked nothing unknown", server.expectNoComplaint)
+	step(t, "broke no rule and asked nothing unknown, with LIDs", server.expectNoComplaint)
+	server.saveStanzas()
 }
 
 func start(t *testing.T) (*server, *client) {

@@ -53,6 +53,7 @@ type reply struct {
 	Bytes      string
 	Texts      []string
 	Messages   []json.RawMessage
+	Stanzas    []json.RawMessage
 	Violations []struct{ Rule, Detail string }
 }
 
@@ -164,6 +165,21 @@ func (s *server) kindsOf(peer, text string) []string {
 		list = append(list, kinds[device])
 	}
 	return list
+}
+
+// saveStanzas writes what the server heard to the file that INTEROP_STANZAS names.
+func (s *server) saveStanzas() {
+	s.t.Helper()
+	file := os.Getenv("INTEROP_STANZAS")
+	if file == "" {
+		return
+	}
+	text, err := json.Marshal(object{
+		"stanzas":  s.control(object{"cmd": "heard"}).Stanzas,
+		"payloads": s.control(object{"cmd": "payloads"}).Texts,
+	})
+	must(s.t, err)
+	must(s.t, os.WriteFile(file, text, 0o600))
 }
 
 // expectNoComplaint fails the test for every broken rule and unknown request.
