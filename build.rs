@@ -40,7 +40,9 @@ mod header {
             path.display()
         );
         if var_os("SENDPATH_WRITE_HEADER").is_some() {
+            // The Go module is fetched without the rest of the repository, so it has its own copy.
             generated.write_to_file(root.join("include/sendpath.h"));
+            generated.write_to_file(root.join("bindings/go/sendpath.h"));
         }
     }
 

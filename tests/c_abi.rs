@@ -137,6 +137,35 @@ fn the_shared_library_has_its_soname_and_exports_the_header_only() {
     }
 }
 
+#[test]
+fn an_installed_library_is_found_by_pkg_config() {
+    let prefix = scratch().join("prefix");
+    let script = Path::new(ROOT).join("ffi/install.sh");
+    succeed(Command::new(script).arg(&prefix).arg(built("").as_path()));
+    let ask = |what: &[&str]| {
+        let mut asked = Command::new("pkg-config");
+        asked.env("PKG_CONFIG_PATH", prefix.join("lib/pkgconfig"));
+        output(asked.args(what).arg("sendpath"))
+    };
+    assert_eq!(ask(&["--modversion"]).trim(), env!("CARGO_PKG_VERSION"));
+    let flags = ask(&["--cflags", "--libs"]);
+    let program = scratch().join("installed");
+    succeed(
+        Command::new("gcc")
+            .arg(Path::new(ROOT).join("examples/c/send_text.c"))
+            .args(flags.split_whitespace())
+            .arg(format!("-Wl,-rpath,{}", prefix.join("lib").display()))
+            .arg("-o")
+            .arg(&program),
+    );
+    let usage = Command::new(program).output().unwrap();
+    assert_eq!(
+        usage.status.code(),
+        Some(2),
+        "it starts and asks for arguments"
+    );
+}
+
 /// Runs the example as a person would: every code it shows is scanned.
 fn link(example: &mut Command, server: &ModelServer) -> (Option<i32>, Vec<String>) {
     let mut child = example.stdout(Stdio::piped()).spawn().unwrap();

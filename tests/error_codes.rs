@@ -36,6 +36,15 @@ fn the_go_package_has_the_same_numbers() {
     assert_eq!(found, expected);
 }
 
+#[test]
+fn the_go_package_carries_the_header_itself() {
+    let copy = include_str!("../bindings/go/sendpath.h");
+    assert!(
+        copy == include_str!("../include/sendpath.h"),
+        "run `SENDPATH_WRITE_HEADER=1 cargo check --features header`"
+    );
+}
+
 fn golden() -> BTreeMap<String, i32> {
     numbers(GOLDEN, "", " ", "")
 }

@@ -4,8 +4,8 @@ set -eu
 profile=${1:-release}
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
-target=${CARGO_TARGET_DIR:-$root/target}
+case $profile in dev) folder=debug ;; *) folder=$profile ;; esac
 lib=$here/lib/$(go env GOOS)_$(go env GOARCH)
 (cd "$root" && cargo build -p sendpath --lib --profile "$profile")
 mkdir -p "$lib"
-"$root/ffi/localise.sh" "$target/$profile/libsendpath.a" "$lib/libsendpath.a"
+"$root/ffi/localise.sh" "${CARGO_TARGET_DIR:-$root/target}/$folder/libsendpath.a" "$lib/libsendpath.a"
