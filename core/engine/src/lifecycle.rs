@@ -7,6 +7,7 @@ use sendpath_protocol::effect::Effect;
 use sendpath_protocol::error::{Fault, StoreError};
 use sendpath_protocol::event::{DisconnectReason, Event};
 use sendpath_protocol::session::{Input, SessionConfig};
+use sendpath_protocol::time::Millis;
 use sendpath_protocol::txn::Scope;
 
 use crate::clock::Random;
@@ -15,6 +16,9 @@ use crate::reconnect::Backoff;
 use crate::shard::{Shard, SlotId, guarded};
 use crate::slot::{self, Connection, Shared, Slot};
 use crate::socket::Inlet;
+
+/// How long a new connection waits for the session to hear the end of the last one.
+const ENDING: Millis = Millis(10);
 
 impl Shard {
     pub(crate) fn open_slot(
@@ -81,7 +85,11 @@ impl Shard {
             None => self.build(&mut slot),
         };
         if built.is_ok() && slot.wanted && slot.connection.is_none() {
-            self.dial(id, &mut slot);
+            if slot.is_ending() {
+                slot.retry = Some(self.clock.now().mono.plus(ENDING));
+            } else {
+                self.dial(id, &mut slot);
+            }
         }
         self.slots.insert(id, slot);
         match built {

@@ -104,5 +104,5 @@ impl Link for noise::Link {
 }
 
 fn handshake(error: LinkError) -> DisconnectReason {
-    DisconnectReason::Handshake(error.to_string())
+    DisconnectReason::Handshake(error)
 }

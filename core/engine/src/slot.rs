@@ -180,13 +180,19 @@ impl Slot {
         connection.writer.write(frame)
     }
 
-    /// The connection ended without the session's doing.
+    /// The connection ended without the session's doing. What it said before that is still heard:
+    /// the server closes right behind its last word.
     pub(crate) fn lose(&mut self, now: Now, rng: &mut dyn Entropy, reason: DisconnectReason) {
-        if self.connection.is_some() {
-            self.hang_up();
-            self.inbox.push_front(Input::Lost(reason).into());
+        if self.connection.take().is_some() {
+            self.inbox.push_back(Input::Lost(reason).into());
             self.plan(now, rng, Reconnect::Backoff);
         }
+    }
+
+    /// Whether the session has yet to hear the end of the last connection.
+    pub(crate) fn is_ending(&self) -> bool {
+        let lost = |work: &Work| matches!(work.input, Input::Lost(_));
+        self.inbox.iter().any(lost)
     }
 
     /// Ends the connection. What it still had to say is not heard any more: stanzas without an

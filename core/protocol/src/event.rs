@@ -2,6 +2,7 @@
 
 use crate::error::Fault;
 use crate::jid::Jid;
+use crate::noise::LinkError;
 use crate::peer::PeerKey;
 use crate::time::UnixSeconds;
 use crate::verdict::{MessageId, Outcome};
@@ -151,7 +152,7 @@ pub enum DisconnectReason {
     /// The store failed or a bug of ours was met; the session is rebuilt from the store.
     Fault(Fault),
     /// The server's certificate chain or the handshake failed.
-    Handshake(String),
+    Handshake(LinkError),
     /// The server sent nothing for too long.
     KeepAliveTimeout,
     /// The transport ended or could not be opened.

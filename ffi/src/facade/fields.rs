@@ -127,7 +127,9 @@ impl Fields {
                 detail,
                 until,
             } => ("banned", Some(code), detail, until, None),
-            DisconnectReason::Handshake(text) => ("handshake", None, None, None, Some(text)),
+            DisconnectReason::Handshake(error) => {
+                ("handshake", None, None, None, Some(error.to_string()))
+            }
             DisconnectReason::KeepAliveTimeout => ("keep_alive_timeout", None, None, None, None),
             DisconnectReason::Network(text) => ("network", None, None, None, Some(text)),
             DisconnectReason::OutdatedClient => ("outdated_client", None, None, None, None),

@@ -11,7 +11,7 @@ use sendpath_protocol::effect::{Effect, OpId, Reconnect, Stanza};
 use sendpath_protocol::error::{Fault, StoreError};
 use sendpath_protocol::event::{DisconnectReason, Event};
 use sendpath_protocol::jid::Jid;
-use sendpath_protocol::noise::LinkOutput;
+use sendpath_protocol::noise::{LinkError, LinkOutput};
 use sendpath_protocol::secret::Entropy;
 use sendpath_protocol::session::{
     Command, Content, Input, Phase, SendRequest, SessionConfig, Status,
@@ -473,7 +473,7 @@ impl Link for PlainLink {
                 LinkOutput::Write(b"finish".to_vec()),
                 LinkOutput::Established,
             ]),
-            b"!" => Err(DisconnectReason::Handshake("on purpose".into())),
+            b"!" => Err(DisconnectReason::Handshake(LinkError::Decrypt)),
             stanza => Ok(vec![LinkOutput::Stanza(stanza.to_vec())]),
         }
     }

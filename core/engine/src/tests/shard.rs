@@ -2,6 +2,7 @@
 
 use sendpath_protocol::error::{Fault, StoreError};
 use sendpath_protocol::event::{DisconnectReason, Event};
+use sendpath_protocol::noise::LinkError;
 use sendpath_protocol::time::UnixSeconds;
 use sendpath_protocol::txn::{Scope, Store};
 use sendpath_protocol::verdict::{Cause, Lost, Outcome};
@@ -274,7 +275,7 @@ fn a_broken_link_ends_the_connection() {
     wire.says(b"!");
     rig.settle();
     assert!(wire.is_closed());
-    let reason = DisconnectReason::Handshake("on purpose".into());
+    let reason = DisconnectReason::Handshake(LinkError::Decrypt);
     assert_eq!(
         a.events(),
         [AccountEvent::Event(Event::Disconnected { reason })]

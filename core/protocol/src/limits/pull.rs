@@ -33,14 +33,16 @@ pub enum Pull {
 /// Questions of one kind.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Pulls {
-    asking: bool,
+    asking: Option<Reason>,
+    /// The last question after a refusal. One that was asked for another reason may be older than
+    /// what the server refused for.
     last: Option<(Mono, bool)>,
 }
 
 impl Pulls {
     /// Whether to ask now.
     pub fn want(&mut self, reason: Reason, now: Mono) -> Pull {
-        if self.asking {
+        if self.asking.is_some() {
             return Pull::Join;
         }
         match self.last {
@@ -48,20 +50,19 @@ impl Pulls {
                 Pull::Fresh(answered)
             }
             _ => {
-                self.asking = true;
+                self.asking = Some(reason);
                 Pull::Ask
             }
         }
     }
 
     /// The question ended, with an answer or without. False when none was asked.
-    pub const fn ended(&mut self, answered: bool, now: Mono) -> bool {
-        let asked = self.asking;
-        self.asking = false;
-        if asked {
+    pub fn ended(&mut self, answered: bool, now: Mono) -> bool {
+        let asked = self.asking.take();
+        if asked == Some(Reason::Refused) {
             self.last = Some((now, answered));
         }
-        asked
+        asked.is_some()
     }
 }
 

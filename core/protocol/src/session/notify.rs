@@ -135,8 +135,11 @@ impl Session {
     }
 
     pub(super) fn uploaded(&mut self, cx: &mut Cx<'_>, end: &IqEnd) {
-        if end.result().is_some() {
-            prekeys::upload::succeeded(cx, &self.slot, &mut self.device);
+        match end {
+            IqEnd::Result(_) => prekeys::upload::succeeded(cx, &self.slot, &mut self.device),
+            IqEnd::Error { .. } => prekeys::upload::refused(cx, &self.slot, &mut self.device),
+            // The server may have taken them: they stay.
+            IqEnd::Disconnected | IqEnd::Timeout => {}
         }
     }
 }
