@@ -1,0 +1,44 @@
+//! The story of `server returned error 463`, told against the model server on this machine.
+//!
+//! Six chapters: a valid token, a missing one, its arrival, an account lock, a kill in the middle of
+//! a run, and the same send from four languages. Each chapter checks what it tells; the program
+//! fails if one is not true.
+#![expect(clippy::print_stdout, reason = "the program tells a story")]
+
+mod chapters;
+mod crash;
+mod languages;
+mod stage;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let mut args = std::env::args().skip(1);
+    let ended = match args.next().as_deref() {
+        Some("crash-child") => crash::child(args.collect()),
+        _ => tell(),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("\n   !! {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn tell() -> Result<(), stage::Failure> {
+    let stage = stage::Stage::open()?;
+    println!("A model WhatsApp runs on this machine; nothing leaves it.\n");
+    let account = chapters::pair(&stage)?;
+    chapters::valid_token(&stage, &account)?;
+    chapters::missing_token(&stage, &account)?;
+    chapters::token_arrives(&stage, &account)?;
+    chapters::timelock(&stage, &account)?;
+    account.close().map_err(stage::failure)?;
+    crash::chapter(&stage)?;
+    languages::chapter(&stage)?;
+    stage.no_violations()?;
+    println!("\nThe server saw no broken rule in all of this.");
+    Ok(())
+}

@@ -1,0 +1,275 @@
+//! A model server, an engine and a linked account: where each end-to-end test begins.
+//!
+//! Waiting is always for something: an outcome, an event, or a condition that the server sees. The
+//! timeouts only guard against a test that would hang.
+#![expect(clippy::expect_used, reason = "tests fail by panicking")]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use sendpath_engine::{
+    Account, AccountConfig, AccountEvent, Engine, EngineConfig, SendOptions, Sending, StoreSpec,
+};
+use sendpath_model_server::{
+    Command, Condition, Config, Gate, Issued, Judged, ModelServer, Received, Reply, Violation,
+};
+use sendpath_protocol::config::ServerConfig;
+use sendpath_protocol::event::Event;
+use sendpath_protocol::verdict::{Outcome, Refusal};
+
+const GUARD: Duration = Duration::from_secs(30);
+
+/// A contact: phone number and LID.
+pub type Person = (&'static str, &'static str);
+
+/// Alice, whom most tests write to.
+pub const ALICE: Person = ("4915550001", "100000000000001");
+
+/// Bob, the other one.
+pub const BOB: Person = ("4915550002", "100000000000002");
+
+/// A server, an engine, and an account that is linked and online.
+pub struct World {
+    /// The model WhatsApp.
+    pub server: ModelServer,
+    /// The engine.
+    pub engine: Engine,
+    /// The account `shop`.
+    pub account: Account,
+}
+
+impl World {
+    /// A linked account on a store in memory.
+    pub fn linked() -> Self {
+        Self::linked_on("memory:")
+    }
+
+    /// A linked account on that store.
+    pub fn linked_on(store: &str) -> Self {
+        let server = ModelServer::start(Config::default()).expect("a server on loopback");
+        let engine = open_engine(store);
+        let account = open_account(&engine, &server);
+        let world = Self {
+            server,
+            engine,
+            account,
+        };
+        world.link(Command::scan_qr);
+        world
+    }
+
+    /// Pairs the account; `scan` makes the phone's order from the QR text.
+    pub fn link(&self, scan: impl Fn(String) -> Command) {
+        self.account.connect().expect("an open account");
+        let qr = self.event(|event| match event {
+            Event::PairQr { text, .. } => Some(text.clone()),
+            _ => None,
+        });
+        self.order(scan(qr));
+        self.event(|event| matches!(event, Event::Paired { .. }).then_some(()));
+        self.online();
+    }
+
+    /// Waits for the login.
+    pub fn online(&self) {
+        self.event(|event| matches!(event, Event::Connected).then_some(()));
+    }
+
+    /// Gives an order that must succeed.
+    pub fn order(&self, command: Command) -> Reply {
+        match self.server.control(command) {
+            Reply::Error { message } => panic!("the server refuses the order: {message}"),
+            reply => reply,
+        }
+    }
+
+    /// Waits until the server sees it.
+    pub fn wait_for(&self, condition: Condition) {
+        let wait = Command::WaitFor {
+            condition: condition.clone(),
+            timeout_ms: 30_000,
+        };
+        assert_eq!(
+            self.order(wait),
+            Reply::Waited { met: true },
+            "{condition:?}"
+        );
+    }
+
+    /// Adds a contact with one device.
+    pub fn add(&self, person: Person, gate: Gate) {
+        self.add_with_devices(person, gate, 1);
+    }
+
+    /// Adds a contact.
+    pub fn add_with_devices(&self, person: Person, gate: Gate, devices: u16) {
+        let (pn, lid) = (person.0.into(), person.1.into());
+        self.order(Command::AddPeer {
+            pn,
+            lid,
+            devices,
+            gate,
+            aliases: Vec::new(),
+        });
+    }
+
+    /// The contact gives us a token; returns when it is durable here.
+    pub fn give_token(&self, person: Person, t: Option<i64>) -> String {
+        let issue = Command::IssueToken {
+            peer: person.0.into(),
+            account: None,
+            bytes: None,
+            t,
+            push: true,
+            from_lid: true,
+        };
+        let Reply::Token { bytes, .. } = self.order(issue) else {
+            panic!("no token")
+        };
+        self.event(|event| matches!(event, Event::TokenStored { .. }).then_some(()));
+        bytes
+    }
+
+    /// The contact writes to us.
+    pub fn peer_writes(&self, person: Person, text: &str) -> String {
+        let send = Command::PeerSend {
+            peer: person.0.into(),
+            text: text.into(),
+            account: None,
+            device: 0,
+            id: None,
+            from_lid: true,
+        };
+        match self.order(send) {
+            Reply::Sent { id } => id,
+            other => panic!("unexpected reply {other:?}"),
+        }
+    }
+
+    /// Starts a send.
+    pub fn start(&self, to: &str, text: &str) -> Sending {
+        self.account
+            .send_text(to, text, SendOptions::default())
+            .expect("an open account")
+    }
+
+    /// Sends and waits for the outcome.
+    pub fn send(&self, to: &str, text: &str) -> Outcome {
+        outcome(&self.start(to, text))
+    }
+
+    /// Sends a text that must be refused.
+    pub fn refused(&self, to: &str, text: &str) -> Refusal {
+        match self.send(to, text) {
+            Outcome::Refused(refusal) => refusal,
+            other => panic!("expected a refusal, got {other:?}"),
+        }
+    }
+
+    /// Waits for an event, passing over others.
+    pub fn event<T>(&self, wanted: impl Fn(&Event) -> Option<T>) -> T {
+        loop {
+            let next = self
+                .account
+                .next_event(Some(GUARD))
+                .expect("an open account");
+            match next.expect("an event before the guard's time") {
+                AccountEvent::Event(event) => {
+                    if let Some(found) = wanted(&event) {
+                        return found;
+                    }
+                }
+                other => assert!(!matches!(other, AccountEvent::Overflow { .. })),
+            }
+        }
+    }
+
+    /// Messages that a contact's devices (or our own phone) got.
+    pub fn received(&self, pn: &str) -> Vec<Received> {
+        match self.order(Command::Received {
+            peer: Some(pn.into()),
+        }) {
+            Reply::Received { messages } => messages,
+            other => panic!("unexpected reply {other:?}"),
+        }
+    }
+
+    /// Message stanzas and how the server answered them.
+    pub fn judged(&self) -> Vec<Judged> {
+        match self.order(Command::Messages) {
+            Reply::Messages { messages } => messages,
+            other => panic!("unexpected reply {other:?}"),
+        }
+    }
+
+    /// Tokens that we issued.
+    pub fn issued(&self) -> Vec<Issued> {
+        match self.order(Command::Issued { peer: None }) {
+            Reply::Issued { issued } => issued,
+            other => panic!("unexpected reply {other:?}"),
+        }
+    }
+
+    /// Frames that the server got from us since the start.
+    pub fn frames(&self) -> u64 {
+        match self.order(Command::Stats { account: None }) {
+            Reply::Stats { frames, .. } => frames,
+            other => panic!("unexpected reply {other:?}"),
+        }
+    }
+
+    /// IQs that the server got from us, by kind.
+    pub fn questions(&self) -> BTreeMap<String, u64> {
+        match self.order(Command::Stats { account: None }) {
+            Reply::Stats { iqs, .. } => iqs,
+            other => panic!("unexpected reply {other:?}"),
+        }
+    }
+
+    /// Broken rules that the server saw.
+    pub fn violations(&self) -> Vec<Violation> {
+        match self.order(Command::Violations) {
+            Reply::Violations { violations } => violations,
+            other => panic!("unexpected reply {other:?}"),
+        }
+    }
+
+    /// Every test ends with this: the server saw no broken rule.
+    pub fn no_violations(&self) {
+        assert_eq!(self.violations(), Vec::new());
+    }
+}
+
+/// Opens an engine on a store.
+pub fn open_engine(store: &str) -> Engine {
+    Engine::open(EngineConfig::new(StoreSpec::Uri(store.into()))).expect("a store")
+}
+
+/// Opens the account `shop` for the model server.
+pub fn open_account(engine: &Engine, server: &ModelServer) -> Account {
+    open_account_at(engine, &server.url(), server.root_key())
+}
+
+/// As [`open_account`], for a server in another process.
+pub fn open_account_at(engine: &Engine, url: &str, root_key: [u8; 32]) -> Account {
+    let mut config = AccountConfig::default();
+    config.server = ServerConfig {
+        url: url.into(),
+        root_key,
+        ..ServerConfig::default()
+    };
+    engine.account("shop", config).expect("a free account name")
+}
+
+/// Waits for the outcome of a send.
+pub fn outcome(sending: &Sending) -> Outcome {
+    sending
+        .wait_blocking(Some(GUARD))
+        .expect("an outcome before the guard's time")
+}
+
+/// A fresh file name for a store; the folder goes with the value.
+pub fn store_in(folder: &Path) -> String {
+    folder.join("store.db").display().to_string()
+}

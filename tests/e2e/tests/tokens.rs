@@ -1,0 +1,226 @@
+//! Tokens and refusals: what a 463 was, and that nothing is ever sent again.
+
+use sendpath_e2e::{ALICE, BOB, Person, World, outcome};
+use sendpath_model_server::{Command, Condition, Gate};
+use sendpath_protocol::event::Event;
+use sendpath_protocol::time::UnixSeconds;
+use sendpath_protocol::verdict::{Attached, Cause, Next, Outcome};
+
+const CAROL: Person = ("4915550003", "100000000000003");
+
+/// A long time from now.
+const LATER: i64 = 4_102_444_800;
+
+fn lock(until: Option<i64>, push: bool) -> Command {
+    let kind = Some("RESTRICT_ALL_COMPANIONS".into());
+    Command::SetTimelock {
+        account: None,
+        active: true,
+        until,
+        kind,
+        push,
+    }
+}
+
+fn token_of(outcome: Outcome) -> Attached {
+    match outcome {
+        Outcome::Accepted { attached, .. } => attached,
+        other => panic!("expected an accepted message, got {other:?}"),
+    }
+}
+
+#[test]
+fn a_pushed_token_opens_the_chat() {
+    let world = World::linked();
+    world.add(ALICE, Gate::Token);
+    let token = world.give_token(ALICE, None);
+    assert!(matches!(
+        token_of(world.send(ALICE.0, "hello")),
+        Attached::Tctoken { .. }
+    ));
+    assert_eq!(world.judged()[0].tctoken.as_deref(), Some(&*token));
+    world.no_violations();
+}
+
+#[test]
+fn a_missing_token_is_explained_and_the_message_is_not_sent_again() {
+    let world = World::linked();
+    world.add(ALICE, Gate::Token);
+    let refusal = world.refused(ALICE.0, "hello");
+    assert_eq!(
+        (refusal.cause, refusal.code),
+        (Cause::ColdRefused, Some(463))
+    );
+    assert_eq!(refusal.next(), Next::AskContactToWrite);
+    assert_eq!(world.judged().len(), 1);
+    world.no_violations();
+}
+
+#[test]
+fn a_token_that_arrives_later_names_the_messages_it_may_help() {
+    let world = World::linked();
+    world.add(ALICE, Gate::Token);
+    let refusal = world.refused(ALICE.0, "hello");
+    world.order(Command::IssueToken {
+        peer: ALICE.0.into(),
+        account: None,
+        bytes: None,
+        t: None,
+        push: true,
+        from_lid: true,
+    });
+    let ids = world.event(|event| match event {
+        Event::MayRetry { ids, .. } => Some(ids.clone()),
+        _ => None,
+    });
+    assert_eq!(ids, [refusal.id.unwrap()]);
+    assert!(matches!(
+        token_of(world.send(ALICE.0, "hello again")),
+        Attached::Tctoken { .. }
+    ));
+    world.no_violations();
+}
+
+#[test]
+fn a_known_lock_refuses_strangers_here_and_lets_known_contacts_pass() {
+    let world = World::linked();
+    world.add(ALICE, Gate::Token);
+    world.add(BOB, Gate::Open);
+    world.give_token(ALICE, None);
+    world.send(ALICE.0, "before the lock");
+    world.order(lock(Some(LATER), true));
+    world.event(|event| matches!(event, Event::TimelockChanged { active: true, .. }).then_some(()));
+    world.wait_for(Condition::Answered { account: None });
+    let before = world.frames();
+    let refusal = world.refused(BOB.0, "hello");
+    assert_eq!(
+        (refusal.cause, refusal.code),
+        (Cause::AccountTimelocked, None)
+    );
+    assert_eq!(refusal.next(), Next::WaitUntil(UnixSeconds(LATER)));
+    assert_eq!(world.frames(), before, "zero frames");
+    assert!(matches!(
+        token_of(world.send(ALICE.0, "hello")),
+        Attached::Tctoken { .. }
+    ));
+    world.no_violations();
+}
+
+#[test]
+fn a_lock_nobody_announced_is_found_out_at_the_refusal() {
+    let world = World::linked();
+    world.add(BOB, Gate::Open);
+    world.order(lock(Some(LATER), false));
+    let refusal = world.refused(BOB.0, "hello");
+    assert_eq!(
+        (refusal.cause, refusal.code),
+        (Cause::AccountTimelocked, Some(463))
+    );
+    assert_eq!(refusal.until, Some(UnixSeconds(LATER)));
+    world.no_violations();
+}
+
+#[test]
+fn twenty_refusals_at_once_ask_once() {
+    let world = World::linked();
+    for n in 0..20 {
+        let pn: &'static str = Box::leak(format!("49155502{n:02}").into_boxed_str());
+        let lid: &'static str = Box::leak(format!("1000000000002{n:02}").into_boxed_str());
+        world.add((pn, lid), Gate::Token);
+        world.order(Command::WaitFor {
+            condition: Condition::Answered { account: None },
+            timeout_ms: 30_000,
+        });
+    }
+    let asked = world.questions().get("w:mex/query").copied().unwrap_or(0);
+    let sendings: Vec<_> = (0..20)
+        .map(|n| world.start(&format!("49155502{n:02}"), "hi"))
+        .collect();
+    for sending in &sendings {
+        let Outcome::Refused(refusal) = outcome(sending) else {
+            panic!("not refused")
+        };
+        assert_eq!(refusal.cause, Cause::ColdRefused);
+    }
+    let pulls = world.questions().get("w:mex/query").copied().unwrap_or(0) - asked;
+    assert_eq!(pulls, 1, "{:?}", world.questions());
+    assert_eq!(world.judged().len(), 20);
+    world.no_violations();
+}
+
+#[test]
+fn a_used_up_quota_is_told_apart() {
+    let world = World::linked();
+    world.add(ALICE, Gate::Open);
+    world.order(Command::SetCap {
+        account: None,
+        status: "CAPPED".into(),
+        total: 50,
+        used: 50,
+        cycle_end: LATER,
+        push: false,
+    });
+    let refusal = world.refused(ALICE.0, "hello");
+    assert_eq!(
+        (refusal.cause, refusal.code),
+        (Cause::NewChatCapped, Some(475))
+    );
+    world.no_violations();
+}
+
+#[test]
+fn other_nacks_have_their_own_causes() {
+    let world = World::linked();
+    world.add(ALICE, Gate::Open);
+    world.send(ALICE.0, "first");
+    for (code, cause) in [
+        (479, Cause::StanzaInvalid),
+        (400, Cause::Addressing),
+        (403, Cause::NotAllowed),
+        (404, Cause::RecipientNotFound),
+        (499, Cause::ServerRefused),
+    ] {
+        world.order(Command::NackNext {
+            account: None,
+            code,
+            count: 1,
+        });
+        let refusal = world.refused(ALICE.0, "again");
+        assert_eq!((refusal.cause, refusal.code), (cause, Some(code)));
+    }
+    assert_eq!(world.judged().len(), 6, "each was sent once");
+}
+
+#[test]
+fn our_token_is_issued_once_for_a_burst_of_messages() {
+    let world = World::linked();
+    world.add(ALICE, Gate::Open);
+    let sendings: Vec<_> = (0..50)
+        .map(|n| world.start(ALICE.0, &n.to_string()))
+        .collect();
+    for sending in &sendings {
+        assert!(matches!(outcome(sending), Outcome::Accepted { .. }));
+    }
+    world.wait_for(Condition::Issued {
+        peer: None,
+        count: 1,
+    });
+    world.send(ALICE.0, "one more");
+    assert_eq!(world.issued().len(), 1);
+    assert_eq!(world.issued()[0].peer.as_deref(), Some(ALICE.0));
+    world.no_violations();
+}
+
+#[test]
+fn a_refused_message_issues_nothing() {
+    let world = World::linked();
+    world.add(CAROL, Gate::Refuse(403));
+    world.refused(CAROL.0, "hello");
+    world.add(ALICE, Gate::Open);
+    world.send(ALICE.0, "hello");
+    world.wait_for(Condition::Issued {
+        peer: Some(ALICE.0.into()),
+        count: 1,
+    });
+    world.no_violations();
+}
