@@ -19,6 +19,8 @@ async function main() {
 	const server = await ModelServer.start()
 	try {
 		await writes(server)
+		await server.saveStanzas()
+		await asks(server)
 	} finally {
 		server.stop()
 	}
@@ -91,7 +93,46 @@ async function writes(server) {
 		assert.deepEqual(await server.complaints(), [])
 	})
 	await client.end()
-	await server.saveStanzas()
+}
+
+// What hosts ask for, and what the server tells about the account's limits.
+async function asks(server) {
+	const client = await Client.create(server)
+	await client.pair()
+	await check('finds out who has an account', async () => {
+		const [known, unknown] = await client.socket.onWhatsApp(FRIEND, '4915559999')
+		assert.deepEqual([known.jid, known.exists, unknown], [pn(FRIEND), true, undefined])
+	})
+	await check('reads the account\'s settings', async () => {
+		assert.deepEqual(await client.socket.fetchBlocklist(), [])
+		assert.equal((await client.socket.fetchPrivacySettings(true)).readreceipts, 'all')
+	})
+	await check('hears of a timelock and reads it', async () => {
+		const until = Math.floor(Date.now() / 1000) + 3600
+		const kind = 'WEB_COMPANION_ONLY' // it takes RESTRICT_ALL_COMPANIONS for DEFAULT
+		await server.control({ cmd: 'set_timelock', active: true, until, kind, push: true })
+		const { reachoutTimeLock: pushed } = await client.next('connection.update', u => u.reachoutTimeLock)
+		const pulled = await client.socket.fetchAccountReachoutTimelock()
+		for (const lock of [pushed, pulled]) {
+			assert.equal(lock.isActive, true)
+			assert.equal(lock.enforcementType, kind)
+			assert.equal(lock.timeEnforcementEnds.getTime(), until * 1000)
+		}
+	})
+	await check('is refused with 463 during the timelock', async () => {
+		const id = await client.sendText(pn(FRIEND), 'cold call')
+		assert.equal(await client.refusal(id), '463')
+	})
+	await check('reads how many new chats are left', async () => {
+		const cycle_end = Math.floor(Date.now() / 1000) + 3600
+		await server.control({ cmd: 'set_cap', status: 'FIRST_WARNING', total: 100, used: 90, cycle_end })
+		const cap = await client.socket.fetchNewChatMessageCap()
+		assert.deepEqual([cap.capping_status, cap.total_quota, cap.used_quota], ['FIRST_WARNING', '100', '90'])
+	})
+	await check('broke no rule with its questions', async () => {
+		assert.deepEqual(await server.complaints(), [])
+	})
+	await client.end()
 }
 
 /** Runs one check; a failed one ends the run. */

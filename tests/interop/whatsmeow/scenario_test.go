@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 )
 
@@ -105,6 +106,13 @@ func TestPhoneNumberChats(t *testing.T) {
 		server.control(object{"cmd": "retry_request", "peer": friend, "id": id})
 		server.waitRead(friend, "twice", 3)
 	})
+	step(t, "writes to a device that a notification announced", func() {
+		server.control(object{"cmd": "add_device", "peer": friend})
+		client.catchUp(server, friend, false)
+		_, err := client.sendText(pn(friend), "all of you")
+		must(t, err)
+		server.waitRead(friend, "all of you", 3)
+	})
 	step(t, "counts its prekeys when told that they run low", func() {
 		asked := server.control(object{"cmd": "stats"}).Iqs["encrypt/count"]
 		server.control(object{"cmd": "prekeys_low", "value": 3})
@@ -166,6 +174,14 @@ func TestLidChats(t *testing.T) {
 		server.control(object{"cmd": "retry_request", "peer": friend, "id": id})
 		server.waitRead(friend, "twice", 2)
 	})
+	step(t, "learns of a new device from the phash of an ack", func() {
+		server.control(object{"cmd": "add_device", "peer": friend, "announce": false})
+		_, err := client.sendText(lid("1001"), "phone only")
+		must(t, err)
+		_, err = client.sendText(lid("1001"), "all of you")
+		must(t, err)
+		server.waitRead(friend, "all of you", 2)
+	})
 	step(t, "trusts a contact that changed its identity", func() {
 		server.control(object{"cmd": "identity_change", "peer": friend})
 		client.catchUp(server, cold, true)
@@ -175,6 +191,39 @@ func TestLidChats(t *testing.T) {
 	})
 	step(t, "broke no rule and asked nothing unknown, with LIDs", server.expectNoComplaint)
 	server.saveStanzas()
+}
+
+// What hosts ask for besides sending.
+func TestQuestions(t *testing.T) {
+	server, client := start(t)
+	server.addPeer(friend, object{"lid": "1001", "devices": 2})
+	client.pair(server)
+	await[*events.Connected](client)
+
+	step(t, "asks who has an account", func() {
+		found, err := client.IsOnWhatsApp(t.Context(), []string{"+" + friend, "+4915559999"})
+		must(t, err)
+		if len(found) != 2 || !found[0].IsIn || found[0].JID != pn(friend) || found[1].IsIn {
+			t.Fatalf("found %+v", found)
+		}
+	})
+	step(t, "asks for a contact's devices and LID", func() {
+		people, err := client.GetUserInfo(t.Context(), []types.JID{pn(friend)})
+		must(t, err)
+		if info := people[pn(friend)]; len(info.Devices) != 2 || info.LID != lid("1001") {
+			t.Fatalf("told %+v", people)
+		}
+	})
+	step(t, "reads the account's settings", func() {
+		settings, err := client.TryFetchPrivacySettings(t.Context(), true)
+		must(t, err)
+		blocked, err := client.GetBlocklist(t.Context())
+		must(t, err)
+		if settings.ReadReceipts != types.PrivacySettingAll || len(blocked.JIDs) != 0 {
+			t.Fatalf("read %+v, %+v", settings, blocked)
+		}
+	})
+	step(t, "broke no rule with its questions", server.expectNoComplaint)
 }
 
 func start(t *testing.T) (*server, *client) {
