@@ -1,5 +1,12 @@
 //! The shape of the tree: small files, small functions, unsafe code and clocks where they belong.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests fail like tests"
+)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
