@@ -2,7 +2,7 @@
 //!
 //! Waiting is always for something: an outcome, an event, or a condition that the server sees. The
 //! timeouts only guard against a test that would hang.
-#![expect(clippy::expect_used, reason = "tests fail by panicking")]
+#![expect(clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
 use std::collections::BTreeMap;
 use std::path::Path;
