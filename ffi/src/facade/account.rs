@@ -181,6 +181,14 @@ impl Account {
         Ok(self.core()?.event().await?.into())
     }
 
+    /// Waits until [`Account::next_event`] has something to say, and takes nothing.
+    ///
+    /// # Errors
+    /// `Forked`.
+    pub async fn readable(&self) -> Result<(), Error> {
+        Ok(self.core()?.readable().await?)
+    }
+
     /// A descriptor that is readable while an event waits, and once the account is closed. It is
     /// only to be polled, and belongs to the account.
     ///

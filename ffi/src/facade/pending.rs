@@ -42,6 +42,15 @@ impl Pending {
         self.sending.as_ref().map(|sending| &sending.id)
     }
 
+    /// Ready when there is an end; it stays here, for [`Pending::wait`]. For hosts that may give up
+    /// between the two.
+    pub fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match self.sending.as_mut() {
+            Some(sending) => Pin::new(sending).poll(cx).map(drop),
+            None => Poll::Ready(()),
+        }
+    }
+
     /// Waits up to `timeout` (`None`: for ever).
     ///
     /// # Errors
