@@ -1,0 +1,1 @@
+"""Generated code and the shared library. Not an API."""

@@ -1,0 +1,226 @@
+"""The engine and its accounts, for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import weakref
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Self
+
+from . import errors, events
+from ._native import sendpath_uniffi as native
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The server took the message."""
+
+    #: The id the message was sent with.
+    id: str
+    #: The server's time stamp, when it gave one.
+    server_time: datetime | None
+    #: What the message carried to open the chat, as a stable word.
+    attached: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountStatus:
+    """Where an account stands."""
+
+    #: ``offline``, ``connecting``, ``authenticating``, ``pairing``, ``online`` or ``waiting``.
+    phase: str
+    #: Our device by phone number, once paired.
+    jid: str | None
+    #: Our device by LID, if known.
+    lid: str | None
+    #: The next attempt to connect, while waiting for it.
+    retry_at: datetime | None
+    #: Messages without an answer.
+    outbox: int
+    #: Sends that have not left yet.
+    queued: int
+    #: Stanzas that were ignored because they made no sense.
+    ignored: int
+    #: Why the session is being rebuilt, if it is.
+    fault: errors.SendpathError | None
+
+
+class Engine:
+    """A set of accounts on one store. Made by :meth:`open`."""
+
+    def __init__(self, inner: native.Engine) -> None:
+        self._native = inner
+        _open_engines.add(self)
+
+    @classmethod
+    async def open(cls, store: str) -> Self:
+        """Opens the store at a path.
+
+        Raises :class:`StoreFailure`.
+        """
+        with errors.translated():
+            return cls(await asyncio.to_thread(native.Engine.open, store))
+
+    async def account(
+        self,
+        name: str,
+        *,
+        device_name: str | None = None,
+        event_capacity: int | None = None,
+        server_url: str | None = None,
+        server_root_key: bytes | None = None,
+    ) -> Account:
+        """Opens the account that this program calls ``name``; it stays offline until
+        :meth:`Account.connect`. The server is WhatsApp's own unless told otherwise.
+
+        Raises :class:`Misuse` for a bad name or an account that is open already,
+        :class:`StoreFailure`, :class:`Closed`.
+        """
+        config = native.AccountConfig(
+            server_url=server_url,
+            server_root_key=server_root_key,
+            device_name=device_name,
+            event_capacity=event_capacity,
+        )
+        with errors.translated():
+            return Account(await asyncio.to_thread(self._native.account, name, config))
+
+    async def close(self) -> None:
+        """Closes every account and the store. A second call does nothing."""
+        with errors.translated():
+            await asyncio.to_thread(self._native.shutdown)
+        _open_engines.discard(self)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+
+class Account:
+    """An account. Made by :meth:`Engine.account`."""
+
+    def __init__(self, inner: native.Account) -> None:
+        self._native = inner
+
+    def connect(self) -> None:
+        """Dials and stays connected; returns at once. An account that is not paired tells
+        :class:`PairQr` events first.
+        """
+        with errors.translated():
+            self._native.connect()
+
+    def disconnect(self) -> None:
+        """Closes the connection and stays offline."""
+        with errors.translated():
+            self._native.disconnect()
+
+    def status(self) -> AccountStatus:
+        """Where the account stands."""
+        with errors.translated():
+            status = self._native.status()
+        return AccountStatus(
+            phase=status.phase,
+            jid=status.jid,
+            lid=status.lid,
+            retry_at=errors.instant(status.retry_at),
+            outbox=status.outbox,
+            queued=status.queued,
+            ignored=status.ignored,
+            fault=None if status.fault is None else errors.from_details(status.fault),
+        )
+
+    def logout(self, *, keep_tokens: bool = True) -> None:
+        """Unlinks the device and deletes its credentials; :class:`LoggedOut` tells when it is done.
+        With ``keep_tokens`` the tokens of contacts stay for a later link of the same account.
+        """
+        with errors.translated():
+            self._native.logout(keep_tokens)
+
+    async def send_text(
+        self,
+        to: str,
+        body: str,
+        *,
+        id: str | None = None,
+        deadline: timedelta | None = None,
+    ) -> Accepted:
+        """Sends a text and waits for the server's answer. ``deadline`` says how long from now the
+        message may still leave.
+
+        Raises :class:`Refused`, :class:`OutcomeUnknown`, or :class:`Misuse` when nothing was done.
+        A cancelled call cancels the send, unless the message has left; its end then comes as a
+        :class:`SendEnded`.
+        """
+        milliseconds = None if deadline is None else deadline // timedelta(milliseconds=1)
+        options = native.SendOptions(id=id, deadline_ms=milliseconds)
+        with errors.translated():
+            sending = self._native.send_text(to, body, options)
+            try:
+                await sending.ended()
+            except asyncio.CancelledError:
+                sending.cancel()
+                raise
+            accepted = sending.take()
+        server_time = errors.instant(accepted.server_time)
+        return Accepted(accepted.id, server_time, accepted.attached)
+
+    async def next_event(self) -> events.Event | None:
+        """The next event; ``None`` after the last one, when the account is closed. A cancelled call
+        takes no event with it.
+        """
+        try:
+            with errors.translated():
+                while True:
+                    event = self._native.take_event()
+                    if event is not None:
+                        return events.of(event)
+                    await self._native.event_ready()
+        except errors.Closed:
+            return None
+
+    async def events(self) -> AsyncIterator[events.Event]:
+        """Events until the account is closed."""
+        while (event := await self.next_event()) is not None:
+            yield event
+
+    async def close(self) -> None:
+        """Ends the connection and every open send and wakes everybody who waits. A second call does
+        nothing.
+        """
+        with errors.translated():
+            await asyncio.to_thread(self._native.shutdown)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+
+_open_engines: weakref.WeakSet[Engine] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_engines() -> None:
+    # A library thread must not call into an interpreter that is going down.
+    for engine in list(_open_engines):
+        try:
+            engine._native.shutdown()
+        except native.NativeError:
+            pass  # a forked child: the threads are its parent's

@@ -1,0 +1,226 @@
+"""What an account tells. Programs must let kinds pass that they do not know."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from . import errors
+from ._native import sendpath_uniffi as native
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connected(Event):
+    """Logged in; sending works."""
+
+
+@dataclass(frozen=True, slots=True)
+class End(Event):
+    """Why a connection or a link ended."""
+
+    #: A stable word, such as ``network``, ``replaced`` or ``banned``.
+    reason: str
+    #: The server's code.
+    code: int | None = None
+    #: The server's detail of a ban.
+    detail: int | None = None
+    #: When a temporary ban ends.
+    until: datetime | None = None
+    #: For people.
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnected(End):
+    """The connection ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedOut(End):
+    """The link to the account is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityChanged(Event):
+    """A contact's device was registered anew."""
+
+    peer: str
+
+
+@dataclass(frozen=True, slots=True)
+class MayRetry(Event):
+    """The refusal of these messages may be over."""
+
+    peer: str
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Message(Event):
+    """A message arrived and is durable."""
+
+    id: str
+    chat: str
+    sender: str
+    #: Sent by another device of this account.
+    from_me: bool
+    time: datetime | None
+    push_name: str | None = field(repr=False)
+    #: The text, when it is a text message.
+    text: str | None = field(repr=False)
+    #: The ``Message`` protobuf as it was sent.
+    payload: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Other(Event):
+    """A kind that this package has no class for."""
+
+    kind: str
+    fields: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class SendEnded(Event):
+    """A send ended that nobody waited for any more."""
+
+    op: int
+    id: str | None
+    time: datetime | None
+    attached: str | None
+    #: Why it did not end well; ``None`` when it was accepted.
+    error: errors.SendpathError | None
+
+
+@dataclass(frozen=True, slots=True)
+class Overflow(Event):
+    """The program was too slow: this many events are missing here."""
+
+    dropped: int
+
+
+@dataclass(frozen=True, slots=True)
+class PairFailed(Event):
+    """Pairing ended without a link."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PairQr(Event):
+    """Show the text as a QR code; it replaces the one before."""
+
+    text: str = field(repr=False)
+    #: For how long.
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Paired(Event):
+    """The phone accepted the link."""
+
+    jid: str
+    lid: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt(Event):
+    """Another device got or read our message."""
+
+    ids: tuple[str, ...]
+    sender: str
+    #: ``delivered``, ``read``, ``played`` or ``other``.
+    what: str
+    time: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class TimelockChanged(Event):
+    """Whether the account may start new chats changed."""
+
+    active: bool
+    until: datetime | None
+    what: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenStored(Event):
+    """A contact's token was stored."""
+
+    peer: str
+    time: datetime | None
+    #: False when the same token was already there.
+    fresh: bool
+
+
+def of(event: object) -> Event:
+    """The event that the library tells."""
+    kind = native.Event
+    match event:
+        case kind.CONNECTED():
+            return Connected()
+        case kind.DISCONNECTED():
+            return Disconnected(*_end(event.end))
+        case kind.LOGGED_OUT():
+            return LoggedOut(*_end(event.end))
+        case kind.MESSAGE():
+            return _message(event.incoming)
+        case kind.OUTCOME():
+            return _ended(event)
+        case kind.PAIR_QR():
+            return PairQr(event.text, event.seconds)
+        case kind.PAIRED():
+            return Paired(event.jid, event.lid)
+        case kind.PAIR_FAILED():
+            return PairFailed(event.reason)
+        case kind.RECEIPT():
+            time = errors.instant(event.time)
+            return Receipt(tuple(event.ids), event.sender, event.what, time)
+        case kind.TIMELOCK_CHANGED():
+            return TimelockChanged(event.active, errors.instant(event.until), event.what)
+        case kind.TOKEN_STORED():
+            return TokenStored(event.peer, errors.instant(event.time), event.fresh)
+        case kind.MAY_RETRY():
+            return MayRetry(event.peer, tuple(event.ids))
+        case kind.IDENTITY_CHANGED():
+            return IdentityChanged(event.peer)
+        case kind.OVERFLOW():
+            return Overflow(event.dropped)
+        case kind.OTHER():
+            return Other(event.kind, json.loads(event.json))
+        case unknown:
+            return Other(type(unknown).__name__.lower(), vars(unknown))
+
+
+def _end(end: native.End) -> tuple[str, int | None, int | None, datetime | None, str | None]:
+    return end.reason, end.code, end.detail, errors.instant(end.until), end.message
+
+
+def _message(incoming: native.Incoming) -> Message:
+    return Message(
+        id=incoming.id,
+        chat=incoming.chat,
+        sender=incoming.sender,
+        from_me=incoming.from_me,
+        time=errors.instant(incoming.time),
+        push_name=incoming.push_name,
+        text=incoming.text,
+        payload=incoming.payload,
+    )
+
+
+def _ended(event: native.Event.OUTCOME) -> SendEnded:
+    return SendEnded(
+        op=event.op,
+        id=event.id,
+        time=errors.instant(event.time),
+        attached=event.attached,
+        error=None if event.error is None else errors.from_details(event.error),
+    )
