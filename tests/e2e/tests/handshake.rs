@@ -1,4 +1,5 @@
 //! The server must prove who it is: every broken chain is its own error.
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use sendpath_e2e::open_engine;
 use sendpath_engine::{AccountConfig, AccountEvent};

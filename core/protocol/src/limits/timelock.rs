@@ -33,6 +33,11 @@ pub const PULL_ROOT: &str = "xwa2_fetch_account_reachout_timelock";
 /// does. Shorter asks all the time; longer blocks an account whose lock is over.
 pub const PROVISIONAL: i64 = 60;
 
+/// Seconds by which a push may seem older than what is known and still count. Both stamps are whole
+/// seconds of a clock that is corrected by whole seconds; a live push comes in order, and one that
+/// waited for us offline is older than this.
+pub const ORDER_TOLERANCE: i64 = 5;
+
 const ROW: &str = "timelock";
 
 /// What the server said about the lock.
@@ -138,7 +143,7 @@ impl Timelock {
         };
         let stamped = update.t.map_or(now, |t| t.min(now));
         let newest = self.record.as_ref().map(|record| record.observed);
-        if newest.is_none_or(|newest| stamped >= newest) {
+        if newest.is_none_or(|newest| stamped.plus(ORDER_TOLERANCE) >= newest) {
             self.observe(cx, Observation::read(&fields), stamped);
         }
     }
@@ -436,12 +441,14 @@ mod tests {
         assert_eq!(machine.pull(Reason::Connected, bench.now.mono), Pull::Ask);
         let (_, effects) = bench.step(|cx| {
             machine.pulled(cx, Some(&fields(r#"{"is_active":false}"#)), NOW);
-            machine.pushed(cx, &update(Some(NOW.0 - 1), LOCKED), NOW.plus(5));
+            let late = NOW.0 - ORDER_TOLERANCE - 1;
+            machine.pushed(cx, &update(Some(late), LOCKED), NOW.plus(5));
             Ok(())
         });
         assert_eq!((machine.phase(NOW), effects), (Phase::Inactive, vec![]));
         bench.step(|cx| {
-            machine.pushed(cx, &update(Some(NOW.0), LOCKED), NOW.plus(5));
+            let in_time = NOW.0 - ORDER_TOLERANCE;
+            machine.pushed(cx, &update(Some(in_time), LOCKED), NOW.plus(5));
             Ok(())
         });
         assert_eq!(machine.phase(NOW), active(END, false));

@@ -90,7 +90,7 @@ impl Store for Deadly {
     fn commit(&mut self, changes: &[(&Changes, &Fence)]) -> Result<(), StoreError> {
         self.left = self.left.saturating_sub(1);
         let now = self.left == 0 && self.kill_at > 0;
-        if now && self.kill_at % 2 == 0 {
+        if now && self.kill_at.is_multiple_of(2) {
             self.die();
         }
         self.inner.commit(changes)?;
