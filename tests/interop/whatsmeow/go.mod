@@ -1,10 +1,11 @@
 module sendpath-interop-whatsmeow
 
-go 1.26
+go 1.24.0
 
 require (
 	github.com/mattn/go-sqlite3 v1.14.53
 	go.mau.fi/whatsmeow v0.0.0-20251217143725-11cf47c62d32
+	google.golang.org/protobuf v1.36.11
 )
 
 require (
@@ -25,5 +26,4 @@ require (
 	golang.org/x/net v0.48.0 // indirect
 	golang.org/x/sys v0.39.0 // indirect
 	golang.org/x/text v0.32.0 // indirect
-	google.golang.org/protobuf v1.36.11 // indirect
 )
