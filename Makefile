@@ -5,6 +5,9 @@ SHELL := /usr/bin/env bash
 CARGO ?= cargo
 export SENDPATH_MODEL_SERVER := $(CURDIR)/target/debug/sendpath-model-server
 
+# Tested by their own commands, with their own features.
+OTHERS := --exclude sendpath --exclude sendpath-uniffi --exclude uniffi-bindgen
+
 .PHONY: help
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -14,35 +17,27 @@ setup: ## what the machine needs; installs Debian packages when root
 	@scripts/setup.sh
 
 .PHONY: demo
-demo: setup demo-bindings ## the story of a 463, start to end, and the same send from four languages
-	@$(CARGO) run -q -p sendpath-demo
-
-.PHONY: demo-bindings
-demo-bindings: model-server native
-	@bindings/python/build.sh
-	@bindings/kotlin/build.sh
+demo: setup ## the story of a 463, start to end, and the same send from four languages
+	@scripts/demo-languages.sh
+	@$(CARGO) run --quiet --locked -p sendpath-demo -- build/demo
 
 .PHONY: test
 test: test-rust test-c test-go test-python test-kotlin test-interop ## every test of every language
 
 .PHONY: test-rust
-test-rust: setup ## Rust: units, vectors, properties, crash test, documentation
-	$(CARGO) test --workspace --locked
+test-rust: setup ## Rust: units, vectors, properties, end to end, 200 kills, documentation
+	$(CARGO) test --workspace --locked $(OTHERS)
+
+.PHONY: test-c
+test-c: setup ## C: the ABI under gcc, g++ and valgrind; the committed header
+	$(CARGO) test --locked -p sendpath --features header,panic-injection
 
 .PHONY: model-server
 model-server: setup
-	@$(CARGO) build -q -p sendpath-model-server --locked
-
-.PHONY: native
-native: setup ## the shared and the static library, for tests
-	@ffi/build.sh
-
-.PHONY: test-c
-test-c: model-server native ## C: the ABI under gcc, g++ and valgrind
-	tests/c/run.sh
+	@$(CARGO) build --quiet --locked -p sendpath-model-server
 
 .PHONY: test-go
-test-go: model-server native ## Go, with the race detector
+test-go: model-server ## Go, with the race detector
 	bindings/go/test.sh
 
 .PHONY: test-python
@@ -58,21 +53,21 @@ test-interop: model-server ## the model server against unmodified whatsmeow and 
 	tests/interop/run.sh
 
 .PHONY: lint
-lint: setup ## formatting, lints, documentation, the committed header
+lint: setup ## formatting, lints, documentation
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked -q
-	cd bindings/go && gofmt -l . | (! grep .) && go vet ./...
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked --quiet
+	cd bindings/go && test -z "$$(gofmt -l .)"
 
 .PHONY: bench
 bench: setup ## figures: name and nanoseconds, instructions where the machine can count them
-	@$(CARGO) run -q --release -p sendpath-bench
+	@$(CARGO) run --quiet --release --locked -p sendpath-bench
 
 .PHONY: header
 header: setup ## writes include/sendpath.h anew
-	$(CARGO) run -q --features header --bin write-header
+	SENDPATH_WRITE_HEADER=1 $(CARGO) check --locked -p sendpath --features header
 
 .PHONY: clean
 clean: ## everything that was built
 	$(CARGO) clean
-	rm -rf build bindings/python/build bindings/kotlin/target
+	rm -rf build bindings/go/lib

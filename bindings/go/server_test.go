@@ -28,7 +28,7 @@ func startServer(t *testing.T) *server {
 	t.Helper()
 	path := os.Getenv("SENDPATH_MODEL_SERVER")
 	if path == "" {
-		t.Skip("SENDPATH_MODEL_SERVER does not name the program")
+		t.Fatal("SENDPATH_MODEL_SERVER does not name the model server; run bindings/go/test.sh")
 	}
 	command := exec.Command(path)
 	in, err := command.StdinPipe()

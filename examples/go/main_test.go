@@ -42,7 +42,7 @@ func (p *phone) post(path, body string) {
 func TestTheExampleLinksAndSends(t *testing.T) {
 	path := os.Getenv("SENDPATH_MODEL_SERVER")
 	if path == "" {
-		t.Skip("SENDPATH_MODEL_SERVER does not name the program")
+		t.Fatal("SENDPATH_MODEL_SERVER does not name the model server; run bindings/go/test.sh")
 	}
 	command := exec.Command(path)
 	in, _ := command.StdinPipe()

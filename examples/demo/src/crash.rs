@@ -5,11 +5,11 @@ use std::path::Path;
 use std::process::{Command as Process, Stdio};
 
 use sendpath_engine::SendOptions;
-use sendpath_model_server::{Command, Condition, Received, Reply};
+use sendpath_model_server::Condition;
 use sendpath_protocol::event::Event;
 use sendpath_protocol::verdict::{Attached, Outcome};
 
-use crate::stage::{self, Failure, Stage, event, failure, say, send, title};
+use crate::stage::{self, Failure, Stage, event, failure, hex, say, send, title};
 
 const PEER: &str = "4915550001";
 const RUN: usize = 500;
@@ -21,7 +21,7 @@ const WINDOW: usize = 8;
 /// Tells the chapter.
 pub(crate) fn chapter(stage: &Stage) -> Result<(), Failure> {
     title("5. Killed (SIGKILL) in the middle of a run of sends, then started again");
-    let before = received(stage)?.len();
+    let before = stage.texts_of(PEER)?.len();
     let mut child = Process::new(std::env::current_exe().map_err(failure)?)
         .arg("crash-child")
         .arg(stage.server.url())
@@ -64,7 +64,11 @@ pub(crate) fn chapter(stage: &Stage) -> Result<(), Failure> {
     }
     account.close().map_err(failure)?;
     stage.no_violations()?;
-    let texts: Vec<_> = received(stage)?.split_off(before).into_iter().collect();
+    let texts: Vec<_> = stage
+        .texts_of(PEER)?
+        .split_off(before)
+        .into_iter()
+        .collect();
     let run: Vec<_> = texts
         .iter()
         .filter(|text| text.starts_with("run "))
@@ -98,21 +102,6 @@ pub(crate) fn child(args: Vec<String>) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-/// Texts that the contact got, duplicates left out.
-fn received(stage: &Stage) -> Result<Vec<String>, Failure> {
-    let fresh = |message: Received| message.text.filter(|_| !message.duplicate);
-    match stage.order(Command::Received {
-        peer: Some(PEER.into()),
-    })? {
-        Reply::Received { messages } => Ok(messages.into_iter().filter_map(fresh).collect()),
-        other => Err(format!("unexpected reply {other:?}")),
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn unhex(text: &str) -> Result<[u8; 32], Failure> {

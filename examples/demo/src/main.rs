@@ -16,7 +16,7 @@ fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);
     let ended = match args.next().as_deref() {
         Some("crash-child") => crash::child(args.collect()),
-        _ => tell(),
+        programs => tell(programs),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,
@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn tell() -> Result<(), stage::Failure> {
+fn tell(programs: Option<&str>) -> Result<(), stage::Failure> {
     let stage = stage::Stage::open()?;
     println!("A model WhatsApp runs on this machine; nothing leaves it.\n");
     let account = chapters::pair(&stage)?;
@@ -37,7 +37,9 @@ fn tell() -> Result<(), stage::Failure> {
     chapters::timelock(&stage, &account)?;
     account.close().map_err(stage::failure)?;
     crash::chapter(&stage)?;
-    languages::chapter(&stage)?;
+    if let Some(programs) = programs {
+        languages::chapter(&stage, programs.as_ref())?;
+    }
     stage.no_violations()?;
     println!("\nThe server saw no broken rule in all of this.");
     Ok(())

@@ -6,7 +6,9 @@ use std::time::Duration;
 use sendpath_engine::{
     Account, AccountConfig, AccountEvent, Engine, EngineConfig, SendOptions, StoreSpec,
 };
-use sendpath_model_server::{Command, Condition, Config, Gate, Judged, ModelServer, Reply};
+use sendpath_model_server::{
+    Command, Condition, Config, Gate, Judged, ModelServer, Received, Reply,
+};
 use sendpath_protocol::config::ServerConfig;
 use sendpath_protocol::event::Event;
 use sendpath_protocol::verdict::Outcome;
@@ -59,14 +61,36 @@ impl Stage {
 
     /// Adds a contact that lets nobody write without a token.
     pub(crate) fn add_strict_peer(&self, pn: &str, lid: &str) -> Result<(), Failure> {
+        self.add_peer(pn, lid, Gate::Token)
+    }
+
+    /// Adds a contact that anybody may write to.
+    pub(crate) fn add_open_peer(&self, pn: &str, lid: &str) -> Result<(), Failure> {
+        self.add_peer(pn, lid, Gate::Open)
+    }
+
+    fn add_peer(&self, pn: &str, lid: &str, gate: Gate) -> Result<(), Failure> {
+        let (pn, lid) = (pn.into(), lid.into());
+        let aliases = Vec::new();
         self.order(Command::AddPeer {
-            pn: pn.into(),
-            lid: lid.into(),
+            pn,
+            lid,
             devices: 1,
-            gate: Gate::Token,
-            aliases: Vec::new(),
+            gate,
+            aliases,
         })?;
         Ok(())
+    }
+
+    /// Texts that a contact got, duplicates left out.
+    pub(crate) fn texts_of(&self, peer: &str) -> Result<Vec<String>, Failure> {
+        let fresh = |message: Received| message.text.filter(|_| !message.duplicate);
+        match self.order(Command::Received {
+            peer: Some(peer.into()),
+        })? {
+            Reply::Received { messages } => Ok(messages.into_iter().filter_map(fresh).collect()),
+            other => Err(format!("unexpected reply {other:?}")),
+        }
     }
 
     /// The stanzas that the server judged so far.
@@ -189,4 +213,9 @@ pub(crate) fn say(line: &str) {
 /// The title of a chapter.
 pub(crate) fn title(line: &str) {
     println!("\n{line}");
+}
+
+/// Bytes as hex digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Builds the example of each language into build/demo, as programs with the same arguments:
+#   NAME STORE TO TEXT [URL ROOT_KEY]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+root=$PWD
+out=$root/build/demo
+target=${CARGO_TARGET_DIR:-$root/target}
+mkdir -p "$out"
+
+launcher() { # name, command line
+	printf '#!/bin/sh\nexec %s "$@"\n' "$2" >"$out/$1"
+	chmod +x "$out/$1"
+}
+
+cargo build --quiet --locked --profile ffi -p sendpath
+gcc -O1 -Iinclude examples/c/send_text.c -o "$out/c" -L"$target/ffi" -lsendpath -Wl,-rpath,"$target/ffi"
+
+bindings/go/build.sh ffi >/dev/null
+(cd examples/go && go build -o "$out/go" .)
+
+wheel=$(bindings/python/build.sh)
+[ -x "$out/venv/bin/pip" ] || python3 -m venv "$out/venv"
+"$out/venv/bin/pip" install --quiet --disable-pip-version-check --force-reinstall "$wheel"
+launcher python "'$out/venv/bin/python' '$root/examples/python/send_text.py'"
+
+jar=$(bindings/kotlin/build.sh)
+mvn -q -B -ntp -f bindings/kotlin/pom.xml test-compile \
+	org.apache.maven.plugins:maven-dependency-plugin:3.8.1:build-classpath \
+	-DincludeScope=test -Dmdep.outputFile="$out/kotlin.classpath"
+launcher kotlin "java -cp '$jar:$root/build/kotlin/target/test-classes:$(cat "$out/kotlin.classpath")' io.github.sendpath.examples.SendTextKt"
