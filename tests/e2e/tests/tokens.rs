@@ -112,6 +112,8 @@ fn a_known_lock_refuses_strangers_here_and_lets_known_contacts_pass() {
 fn a_lock_nobody_announced_is_found_out_at_the_refusal() {
     let world = World::linked();
     world.add(BOB, Gate::Open);
+    let kind = "w:mex/query".into();
+    world.wait_for(Condition::Iq { kind, count: 1 });
     world.order(lock(Some(LATER), false));
     let refusal = world.refused(BOB.0, "hello");
     assert_eq!(

@@ -33,6 +33,7 @@ use crate::send::outbox::Outbox;
 use crate::signal::OwnIdentity;
 use crate::stream::iq::{IQ_TIMEOUT, IqEnd, Pending};
 use crate::stream::keepalive::KeepAlive;
+use crate::stream::offline::OfflineQueue;
 use crate::tctoken::Tokens;
 use crate::tctoken::policy::{Own, TokenProps};
 use crate::time::{Mono, Now, UnixSeconds};
@@ -56,6 +57,7 @@ pub struct Session {
     iqs: Pending<Purpose>,
     pairing: Pairing,
     keepalive: Option<KeepAlive>,
+    offline_queue: OfflineQueue,
     /// When an unanswered login is given up.
     login_deadline: Option<Mono>,
     /// When the reachout timelock ends, on the monotonic clock of the last input.
@@ -103,6 +105,7 @@ impl Session {
                 iqs: Pending::new(cx.rng),
                 pairing: Pairing::default(),
                 keepalive: None,
+                offline_queue: OfflineQueue::default(),
                 login_deadline: None,
                 lock_ends: None,
                 sends: Vec::new(),
@@ -187,6 +190,7 @@ impl Session {
             self.pairing.deadline(),
             self.keepalive.as_ref().map(KeepAlive::deadline),
             self.login_deadline,
+            self.offline_queue.deadline(),
             self.outbox.deadline(),
             account.and_then(|account| account.tokens.deadline()),
             self.lock_ends.filter(|_| account.is_some()),
@@ -259,6 +263,7 @@ impl Session {
         }
         self.tick_keepalive(cx)?;
         self.tick_pairing(cx)?;
+        self.tick_offline_queue(cx);
         self.tick_sends(cx)?;
         self.tick_issues(cx);
         self.tick_timelock(cx);
@@ -311,6 +316,7 @@ impl Session {
     fn offline(&mut self, cx: &mut Cx<'_>) -> Result<(), Fault> {
         self.phase = Phase::Offline;
         self.keepalive = None;
+        self.offline_queue.ended();
         self.login_deadline = None;
         self.pairing.connection_lost();
         for purpose in self.iqs.drain() {

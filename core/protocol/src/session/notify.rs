@@ -7,7 +7,7 @@ use crate::mex::Update;
 use crate::peer::Names;
 use crate::peer::{DeviceAddress, PeerKey};
 use crate::prekeys;
-use crate::session::{Purpose, Session};
+use crate::session::{Phase, Purpose, Session};
 use crate::stream::ack;
 use crate::stream::iq::IqEnd;
 use crate::tctoken::stanza;
@@ -120,7 +120,7 @@ impl Session {
         }
     }
 
-    fn top_up(&mut self, cx: &mut Cx<'_>, left: u32) -> Result<(), Fault> {
+    pub(super) fn top_up(&mut self, cx: &mut Cx<'_>, left: u32) -> Result<(), Fault> {
         let uploading = self
             .iqs
             .purposes()
@@ -134,12 +134,19 @@ impl Session {
         Ok(())
     }
 
-    pub(super) fn uploaded(&mut self, cx: &mut Cx<'_>, end: &IqEnd) {
+    /// An upload ended; the one of the first login opens the way.
+    pub(super) fn uploaded(&mut self, cx: &mut Cx<'_>, end: &IqEnd) -> Result<(), Fault> {
         match end {
             IqEnd::Result(_) => prekeys::upload::succeeded(cx, &self.slot, &mut self.device),
             IqEnd::Error { .. } => prekeys::upload::refused(cx, &self.slot, &mut self.device),
             // The server may have taken them: they stay.
             IqEnd::Disconnected | IqEnd::Timeout => {}
+        }
+        match (self.phase, end) {
+            (Phase::Authenticating, IqEnd::Error { .. } | IqEnd::Result(_) | IqEnd::Timeout) => {
+                self.activate(cx)
+            }
+            _ => Ok(()),
         }
     }
 }

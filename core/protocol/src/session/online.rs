@@ -13,6 +13,7 @@ use crate::limits::pull::Reason;
 use crate::mex::Question;
 use crate::session::{Phase, Purpose, Session};
 use crate::stream::keepalive::KeepAlive;
+use crate::stream::offline;
 use crate::time::{Millis, UnixSeconds};
 use crate::txn::Cx;
 use crate::txn::Scope;
@@ -21,9 +22,6 @@ use crate::wap::Node;
 
 /// How long the server may take to accept a login (spec: 30 s).
 const LOGIN: Millis = Millis::from_secs(30);
-
-/// Stanzas asked for at a time from the offline queue (spec: web asks for 200).
-const OFFLINE_BATCH: &str = "200";
 
 impl Session {
     pub(super) fn established(&mut self, cx: &mut Cx<'_>) {
@@ -38,28 +36,35 @@ impl Session {
     }
 
     pub(super) fn success(&mut self, cx: &mut Cx<'_>, success: &Node) -> Result<(), Fault> {
-        let Some(paired) = self
-            .device
-            .paired_mut()
-            .filter(|_| self.phase == Phase::Authenticating)
-        else {
+        let waiting = self.login_deadline.is_some();
+        let Some(paired) = self.device.paired_mut().filter(|_| waiting) else {
             self.ignored += 1;
             return Ok(());
         };
-        self.phase = Phase::Online;
         self.login_deadline = None;
         paired.login_counter += 1;
+        let first = !paired.server_has_prekeys;
         if let Some(t) = success.number("t") {
             self.device.clock.observe(UnixSeconds(t), cx.now);
         }
         self.save_device(cx);
+        if first {
+            // Nobody can start a session with us before the server has keys of ours.
+            return self.top_up(cx, 0);
+        }
+        self.check_prekeys(cx);
+        self.activate(cx)
+    }
+
+    /// We are ready: the server delivers what it kept, and sending works.
+    pub(super) fn activate(&mut self, cx: &mut Cx<'_>) -> Result<(), Fault> {
+        self.phase = Phase::Online;
         let active = Node::new("iq")
             .attr("xmlns", "passive")
             .attr("type", "set")
             .jid("to", Jid::whatsapp())
             .child(Node::new("active"));
         self.ask(cx, active, Purpose::Active);
-        self.check_prekeys(cx);
         self.pull(cx, Question::ReachoutTimelock, Reason::Connected);
         cx.effect(Event::Connected);
         self.outbox.resend_all(cx, &self.slot)?;
@@ -82,9 +87,10 @@ impl Session {
     pub(super) fn info(&mut self, cx: &mut Cx<'_>, info: &Node) -> Result<(), Fault> {
         for child in info.nodes() {
             match &*child.tag {
-                "offline_preview" if child.number::<u32>("count").unwrap_or(0) > 0 => {
-                    let batch = Node::new("offline_batch").attr("count", OFFLINE_BATCH);
-                    self.transmit(cx, &Node::new("ib").child(batch));
+                "offline" => self.offline_ended(cx),
+                "offline_preview" if self.offline_queue.announced(child, cx.now.mono) => {
+                    self.hold_issues(true);
+                    self.transmit(cx, &offline::batch());
                 }
                 "dirty" => self.clean(cx, child),
                 "edge_routing" => {
@@ -98,6 +104,28 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    pub(super) fn tick_offline_queue(&mut self, cx: &mut Cx<'_>) {
+        match self.offline_queue.tick(cx.now.mono) {
+            offline::Due::Batch => self.transmit(cx, &offline::batch()),
+            offline::Due::End => self.offline_ended(cx),
+            offline::Due::Nothing => {}
+        }
+    }
+
+    fn offline_ended(&mut self, cx: &mut Cx<'_>) {
+        self.offline_queue.ended();
+        self.hold_issues(false);
+        self.tick_issues(cx);
+    }
+
+    /// Issues of our token wait while the server delivers what it kept: the same contact may come
+    /// up several times.
+    fn hold_issues(&mut self, held: bool) {
+        if let Some(account) = &mut self.account {
+            account.tokens.hold_issues(held);
+        }
     }
 
     fn clean(&mut self, cx: &mut Cx<'_>, dirty: &Node) {

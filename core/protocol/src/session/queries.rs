@@ -79,7 +79,7 @@ impl Session {
                 self.resume(cx, &Answered::Lists(asked), &end)?;
             }
             Purpose::Limit { question, attempt } => self.pulled(cx, question, attempt, &end)?,
-            Purpose::Upload => self.uploaded(cx, &end),
+            Purpose::Upload => self.uploaded(cx, &end)?,
         }
         Ok(())
     }

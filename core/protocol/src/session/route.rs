@@ -24,6 +24,7 @@ impl Session {
     }
 
     fn route(&mut self, cx: &mut Cx<'_>, node: Node) -> Result<(), Fault> {
+        self.offline_queue.heard(&node, cx.now.mono);
         match &*node.tag {
             "ack" => self.acked(cx, &node),
             "failure" => {

@@ -4,5 +4,6 @@ pub mod ack;
 pub mod ending;
 pub mod iq;
 pub mod keepalive;
+pub mod offline;
 
 pub use ending::Ending;
