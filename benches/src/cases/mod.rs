@@ -1,0 +1,22 @@
+//! The rows, in the order of the table: what is compared with another row comes behind it.
+
+mod floors;
+mod send;
+mod signal;
+mod tokens;
+mod wap;
+
+use crate::harness::Case;
+
+pub(crate) fn all() -> Vec<Case> {
+    [
+        floors::cases(),
+        wap::cases(),
+        signal::cases(),
+        tokens::cases(),
+        send::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
