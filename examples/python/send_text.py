@@ -1,6 +1,8 @@
 """Opens a store, links an account, sends a text and reads how it ended.
 
-python send_text.py STORE TO TEXT
+python send_text.py STORE TO TEXT [URL ROOT_KEY]
+
+URL and ROOT_KEY (64 hex digits) name another server than WhatsApp's, as tests do.
 """
 
 import asyncio
@@ -20,6 +22,9 @@ async def send_text(
                 show(f"scan {event.text}")
             case sendpath.Disconnected():
                 show(f"disconnected: {event.reason}")
+            case sendpath.PairFailed() | sendpath.LoggedOut():
+                show(f"not linked: {event.reason}")
+                return
             case sendpath.Connected():
                 break
             case _:
@@ -34,9 +39,16 @@ async def send_text(
         show(f"no answer; still trying: {unknown.still_trying}")
 
 
-async def main(store: str, to: str, text: str) -> None:
+async def main(
+    store: str, to: str, text: str, url: str | None = None, root_key: str | None = None
+) -> None:
     async with await sendpath.Engine.open(store) as engine:
-        await send_text(await engine.account("main"), to, text)
+        account = await engine.account(
+            "main",
+            server_url=url,
+            server_root_key=None if root_key is None else bytes.fromhex(root_key),
+        )
+        await send_text(account, to, text)
 
 
 if __name__ == "__main__":
