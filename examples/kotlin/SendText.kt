@@ -1,6 +1,8 @@
 // Opens a store, links an account, sends a text and reads how it ended.
 //
-// java -cp .. io.github.sendpath.examples.SendTextKt STORE TO TEXT
+// java -cp .. io.github.sendpath.examples.SendTextKt STORE TO TEXT [URL ROOT_KEY]
+//
+// URL and ROOT_KEY (64 hex digits) name another server than WhatsApp's, as tests do.
 
 package io.github.sendpath.examples
 
@@ -15,7 +17,11 @@ import kotlinx.coroutines.runBlocking
 
 fun main(args: Array<String>): Unit = runBlocking {
     val (store, to, text) = args
-    Engine.open(store).use { engine -> sendText(engine, AccountOptions(), to, text, ::println) }
+    val options = AccountOptions(
+        serverUrl = args.getOrNull(3),
+        serverRootKey = args.getOrNull(4)?.hexToByteArray(),
+    )
+    Engine.open(store).use { engine -> sendText(engine, options, to, text, ::println) }
 }
 
 suspend fun sendText(
