@@ -6,7 +6,7 @@ for tool in cargo go python3 java mvn gcc g++ git; do
   command -v "$tool" >/dev/null || missing+=("$tool")
 done
 if [ ${#missing[@]} -gt 0 ]; then
-  echo "missing: ${missing[*]} (Rust by rustup, Go 1.24+, Python 3.10+, JDK 17+ with Maven, gcc and g++)" >&2
+  echo "missing: ${missing[*]} (Rust by rustup, Go 1.24+, Python 3.11+, JDK 17+ with Maven, gcc and g++)" >&2
   exit 1
 fi
 packages=()

@@ -33,17 +33,21 @@ suspend fun sendText(
 ) {
     val account = engine.account("main", options)
     account.connect()
-    account.events()
+    val end = account.events()
         .onEach { event ->
             when (event) {
-                is Event.PairQr -> show("scan ${event.text}")
+                is Event.PairQr -> show("scan: ${event.text}")
+                is Event.Paired -> show("linked: ${event.jid}")
                 is Event.Disconnected -> show("disconnected: ${event.end.reason}")
-                else -> show("$event")
+                is Event.PairFailed -> show("not linked: ${event.reason}")
+                is Event.LoggedOut -> show("not linked: ${event.end.reason}")
+                else -> {}
             }
         }
-        .firstOrNull { it is Event.Connected } ?: return
+        .firstOrNull { it is Event.Connected || it is Event.PairFailed || it is Event.LoggedOut }
+    if (end !is Event.Connected) return
     try {
-        show("accepted ${account.sendText(to, text).id}")
+        show("accepted: ${account.sendText(to, text).id}")
     } catch (refusal: RefusedException) {
         show("refused: ${refusal.reason}; next: ${refusal.next}; until: ${refusal.until}")
         show(refusal.advice)

@@ -12,14 +12,20 @@ from collections.abc import Callable
 import sendpath
 
 
+def say(line: str) -> None:
+    print(line, flush=True)
+
+
 async def send_text(
-    account: sendpath.Account, to: str, text: str, show: Callable[[str], None] = print
+    account: sendpath.Account, to: str, text: str, show: Callable[[str], None] = say
 ) -> None:
     account.connect()
     async for event in account.events():
         match event:
             case sendpath.PairQr():
-                show(f"scan {event.text}")
+                show(f"scan: {event.text}")
+            case sendpath.Paired():
+                show(f"linked: {event.jid}")
             case sendpath.Disconnected():
                 show(f"disconnected: {event.reason}")
             case sendpath.PairFailed() | sendpath.LoggedOut():
@@ -27,11 +33,9 @@ async def send_text(
                 return
             case sendpath.Connected():
                 break
-            case _:
-                show(str(event))
     try:
         accepted = await account.send_text(to, text)
-        show(f"accepted {accepted.id}")
+        show(f"accepted: {accepted.id}")
     except sendpath.Refused as refusal:
         show(f"refused: {refusal.cause}; next: {refusal.next}; until: {refusal.until}")
         show(refusal.advice)

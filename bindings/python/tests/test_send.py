@@ -113,8 +113,8 @@ def test_the_example_does_what_it_says(server: ModelServer, store: str) -> None:
 
     def show(line: str) -> None:
         lines.append(line)
-        if line.startswith("scan "):
-            server("scan_qr", qr=line.removeprefix("scan "))
+        if line.startswith("scan: "):
+            server("scan_qr", qr=line.removeprefix("scan: "))
 
     async def main() -> None:
         async with await sendpath.Engine.open(store) as engine:
@@ -124,4 +124,4 @@ def test_the_example_does_what_it_says(server: ModelServer, store: str) -> None:
             await example["send_text"](account, PEER, "hello", show)
 
     asyncio.run(main())
-    assert lines[-1].startswith("accepted ")
+    assert lines[-1].startswith("accepted: ")

@@ -100,13 +100,13 @@ class SendTest {
             Engine.open(store(folder)).use { engine ->
                 sendText(engine, server.options(), PEER, "hello") { line ->
                     lines += line
-                    if (line.startsWith("scan ")) {
-                        server.order("scan_qr", """"qr": "${line.removePrefix("scan ")}"""")
+                    if (line.startsWith("scan: ")) {
+                        server.order("scan_qr", """"qr": "${line.removePrefix("scan: ")}"""")
                     }
                 }
             }
         }
-        assertTrue(lines.last().startsWith("accepted "), "$lines")
+        assertTrue(lines.last().startsWith("accepted: "), "$lines")
     }
 }
 
