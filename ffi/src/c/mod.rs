@@ -26,6 +26,8 @@ mod raw;
 mod send;
 mod status;
 mod store;
+#[cfg(test)]
+mod store_suite;
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};

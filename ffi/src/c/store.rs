@@ -255,7 +255,7 @@ impl Reader for HostStore {
         let mut rows = RowsObject::default();
         let (scope, prefix) = (text(scope.as_str()), Slice::of(prefix));
         let after = after.map_or(Slice::EMPTY, Slice::of);
-        called(|failure| {
+        done(|failure| {
             // SAFETY: as in `get`.
             unsafe {
                 (self.scan)(
@@ -277,7 +277,7 @@ impl Reader for HostStore {
 impl Store for HostStore {
     fn acquire(&mut self, scope: &Scope) -> Result<Fence, StoreError> {
         let mut generation = 0;
-        called(|failure| {
+        done(|failure| {
             // SAFETY: as in `get`.
             unsafe { (self.acquire)(self.ctx, text(scope.as_str()), &raw mut generation, failure) }
         })?;
@@ -306,7 +306,7 @@ impl Store for HostStore {
                 row: row.map_or(Slice::EMPTY, Slice::of),
             })
             .collect();
-        called(|failure| {
+        done(|failure| {
             // SAFETY: as in `get`; both arrays live until the call returns.
             unsafe {
                 (self.commit)(
@@ -319,7 +319,6 @@ impl Store for HostStore {
                 )
             }
         })
-        .map(drop)
     }
 }
 
@@ -329,6 +328,15 @@ fn text(text: &str) -> Slice {
 
 fn ns(namespace: Namespace) -> u32 {
     namespace.number().into()
+}
+
+/// Calls the host for something that cannot be absent.
+fn done(call: impl FnOnce(*mut Buf) -> i32) -> Result<(), StoreError> {
+    let number = StoreResult::Absent as i32;
+    match called(call)? {
+        true => Ok(()),
+        false => Err(StoreError::Host(format!("result {number}"))),
+    }
 }
 
 /// Calls the host; true for `Ok`, false for `Absent`.
