@@ -67,6 +67,8 @@ pub enum Stage {
 pub struct Asked {
     /// The LID.
     pub lid: bool,
+    /// The server says that the number is on WhatsApp.
+    pub registered: bool,
     /// Device lists.
     pub lists: BTreeSet<PeerKey>,
     /// Bundles.

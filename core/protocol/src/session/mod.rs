@@ -7,6 +7,7 @@
 //! connection. Everything that must survive is in the store, so a session that met a [`Fault`] is
 //! dropped and opened again.
 
+mod answers;
 mod input;
 mod notify;
 mod online;

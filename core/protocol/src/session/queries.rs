@@ -5,14 +5,15 @@ use std::collections::BTreeSet;
 use crate::error::Fault;
 use crate::mex::Question;
 use crate::peer::{DeviceAddress, PeerKey};
-use crate::send::Answered;
+use crate::send::{Answered, Stage};
 use crate::session::{Phase, Session, refuse};
 use crate::stream::iq::IqEnd;
-use crate::tctoken::issue;
+use crate::tctoken::issue::{self, Issue};
 use crate::time::UnixSeconds;
 use crate::txn::Cx;
 use crate::usync;
 use crate::verdict::{Cause, Refusal};
+use crate::wap::Node;
 use crate::{devices, lidmap, prekeys};
 
 /// What a request was for.
@@ -69,6 +70,7 @@ impl Session {
             Purpose::Lid(pn) => {
                 if let IqEnd::Result(answer) = &end {
                     self.learn_from_usync(cx, answer)?;
+                    self.resolved(&pn, answer);
                 }
                 self.resume(cx, &Answered::Lid(pn), &end)?;
             }
@@ -104,17 +106,32 @@ impl Session {
         self.progress(cx)
     }
 
+    /// A number was looked up. The server may know it under another number (a digit that was added
+    /// in Brazil); the message then goes to the account that it names.
+    fn resolved(&mut self, pn: &PeerKey, answer: &Node) {
+        let answer = usync::Answer::parse(answer).unwrap_or_default();
+        let Some(user) = answer.by_number(pn.user()) else {
+            return;
+        };
+        let waiting = Stage::Resolving(pn.clone());
+        for send in self.sends.iter_mut().filter(|send| send.stage == waiting) {
+            send.asked.registered = user
+                .contact
+                .as_ref()
+                .is_some_and(|contact| contact.registered);
+            if let Some(lid) = user.lid.as_ref().filter(|_| send.asked.registered) {
+                send.to = lid.account();
+            }
+        }
+    }
+
     fn clock_from(&mut self, cx: &Cx<'_>, end: &IqEnd) {
         if let Some(t) = end.result().and_then(|answer| answer.number("t")) {
             self.device.clock.observe(UnixSeconds(t), cx.now);
         }
     }
 
-    fn learn_from_usync(
-        &mut self,
-        cx: &mut Cx<'_>,
-        answer: &crate::wap::Node,
-    ) -> Result<(), Fault> {
+    fn learn_from_usync(&mut self, cx: &mut Cx<'_>, answer: &Node) -> Result<(), Fault> {
         let (Some(answer), Some(account)) = (usync::Answer::parse(answer), &self.account) else {
             self.ignored += 1;
             return Ok(());
@@ -148,7 +165,7 @@ impl Session {
     }
 
     /// Starts sessions with the devices whose bundles are good.
-    fn bundles(&mut self, cx: &mut Cx<'_>, answer: &crate::wap::Node) -> Result<(), Fault> {
+    fn bundles(&mut self, cx: &mut Cx<'_>, answer: &Node) -> Result<(), Fault> {
         let Some(account) = &self.account else {
             return Ok(());
         };
@@ -191,5 +208,63 @@ impl Session {
             self.issue(cx, due);
         }
         Ok(())
+    }
+
+    pub(super) fn ask_lid(&mut self, cx: &mut Cx<'_>, pn: &PeerKey) {
+        if self
+            .iqs
+            .purposes()
+            .any(|purpose| matches!(purpose, Purpose::Lid(asked) if asked == pn))
+        {
+            return;
+        }
+        for query in usync::lid_queries(cx.rng, &[pn.user()]) {
+            self.ask(cx, query, Purpose::Lid(pn.clone()));
+        }
+    }
+
+    pub(super) fn ask_lists(&mut self, cx: &mut Cx<'_>, mut wanted: BTreeSet<PeerKey>) {
+        for purpose in self.iqs.purposes() {
+            if let Purpose::Lists(asked) = purpose {
+                wanted.retain(|peer| !asked.contains(peer));
+            }
+        }
+        let users: Vec<_> = wanted.iter().map(PeerKey::jid).collect();
+        for query in usync::device_queries(cx.rng, &users) {
+            self.ask(cx, query, Purpose::Lists(wanted.clone()));
+        }
+    }
+
+    pub(super) fn ask_keys(&mut self, cx: &mut Cx<'_>, mut wanted: BTreeSet<DeviceAddress>) {
+        for purpose in self.iqs.purposes() {
+            if let Purpose::Keys(asked) = purpose {
+                wanted.retain(|device| !asked.contains(device));
+            }
+        }
+        let jids: Vec<_> = wanted.iter().map(DeviceAddress::jid).collect();
+        for query in prekeys::fetch::queries(&jids) {
+            self.ask(cx, query, Purpose::Keys(wanted.clone()));
+        }
+    }
+
+    /// Issues of our token go out; the answer comes back by [`Purpose::Issue`].
+    pub(super) fn issue(&mut self, cx: &mut Cx<'_>, issues: Vec<Issue>) {
+        for issue in issues {
+            let purpose = Purpose::Issue {
+                peer: issue.peer,
+                t: issue.t,
+            };
+            self.ask(cx, issue.node, purpose);
+        }
+    }
+
+    pub(super) fn tick_issues(&mut self, cx: &mut Cx<'_>) {
+        if self.phase == Phase::Online {
+            let due = self
+                .account
+                .as_mut()
+                .map(|account| account.tokens.tick(cx.now.mono));
+            self.issue(cx, due.unwrap_or_default());
+        }
     }
 }

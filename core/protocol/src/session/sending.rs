@@ -2,24 +2,21 @@
 
 use std::collections::BTreeSet;
 
-use crate::effect::{Effect, OpId};
+use crate::effect::OpId;
 use crate::error::Fault;
 use crate::fanout::{self, stanza};
 use crate::limits::capping::CappingProps;
 use crate::limits::gate::{Gate, RecipientHint, gate};
 use crate::peer::Names;
 use crate::peer::{DeviceAddress, PeerKey};
-use crate::prekeys;
 use crate::send::outbox::OutboxRecord;
 use crate::send::recent::{self, RecentRecord};
 use crate::send::{Asked, Outgoing, Payload, Stage, content, id, outbox};
-use crate::session::{Content, Phase, Purpose, SendRequest, Session, refuse};
+use crate::session::{Content, Phase, SendRequest, Session, refuse};
 use crate::tctoken::Attach;
-use crate::tctoken::issue::Issue;
 use crate::tctoken::policy::{MessageKind, class};
 use crate::txn::Cx;
-use crate::usync;
-use crate::verdict::{Attached, Cause, Lost, Outcome, Refusal};
+use crate::verdict::{Cause, Refusal};
 use crate::{devices, lidmap, signal, wap};
 
 /// What became of a message that was looked at.
@@ -100,18 +97,19 @@ impl Session {
     /// One look at a message from the top: what is still missing for it to leave?
     fn look(&mut self, cx: &mut Cx<'_>, mut send: Outgoing) -> Result<Look, Fault> {
         let now = self.server_now(cx);
+        let refuse = |id, cause| Ok(Look::Refused(Refusal::local(Some(id), cause)));
         let Some(account) = &mut self.account else {
-            return Ok(Look::Refused(Refusal::local(
-                Some(send.id),
-                Cause::LoggedOut,
-            )));
+            return refuse(send.id, Cause::LoggedOut);
         };
         let Some(peer) = PeerKey::of(&send.to) else {
-            return Ok(Look::Refused(Refusal::local(
-                Some(send.id),
-                Cause::BadRequest,
-            )));
+            return refuse(send.id, Cause::BadRequest);
         };
+        if send
+            .deadline
+            .is_some_and(|deadline| deadline <= cx.now.mono)
+        {
+            return refuse(send.id, Cause::DeadlineBeforeSend);
+        }
         let names = lidmap::resolve(&cx.txn, account.tokens.scope(), &peer)?;
         let kind = MessageKind::Content;
         let attach = account.tokens.attach(&cx.txn, &send.to, &names, kind, now);
@@ -135,10 +133,13 @@ impl Session {
             (_, Some(pn)) if by_pn => pn,
             (Some(lid), _) => lid,
             (None, _) if send.asked.lid => {
-                return Ok(Look::Refused(Refusal::local(
-                    Some(send.id),
-                    Cause::NotOnWhatsapp,
-                )));
+                let registered = send.asked.registered;
+                let cause = if registered {
+                    Cause::NoLid
+                } else {
+                    Cause::NotOnWhatsapp
+                };
+                return refuse(send.id, cause);
             }
             (None, _) => {
                 send.stage = Stage::Resolving(peer.clone());
@@ -244,7 +245,12 @@ impl Session {
         Ok(Look::Left)
     }
 
-    fn plan(&self, cx: &Cx<'_>, to: &PeerKey, own: &PeerKey) -> Result<fanout::Plan, Fault> {
+    pub(super) fn plan(
+        &self,
+        cx: &Cx<'_>,
+        to: &PeerKey,
+        own: &PeerKey,
+    ) -> Result<fanout::Plan, Fault> {
         let account = self
             .account_scope()
             .ok_or(Fault::Bug("only a linked device sends"))?;
@@ -282,7 +288,7 @@ impl Session {
         })
     }
 
-    fn own_account(&self, like: &PeerKey) -> PeerKey {
+    pub(super) fn own_account(&self, like: &PeerKey) -> PeerKey {
         let paired = self.device.paired();
         let lid = paired
             .and_then(|paired| paired.lid.as_ref())
@@ -295,7 +301,7 @@ impl Session {
         .unwrap_or_else(|| like.clone())
     }
 
-    fn own_device(&self) -> u16 {
+    pub(super) fn own_device(&self) -> u16 {
         self.device
             .paired()
             .map_or(0, |paired| paired.jid.device_part())
@@ -313,135 +319,5 @@ impl Session {
             }
         }
         Ok(keyless)
-    }
-
-    fn ask_lid(&mut self, cx: &mut Cx<'_>, pn: &PeerKey) {
-        if self
-            .iqs
-            .purposes()
-            .any(|purpose| matches!(purpose, Purpose::Lid(asked) if asked == pn))
-        {
-            return;
-        }
-        for query in usync::lid_queries(cx.rng, &[pn.user()]) {
-            self.ask(cx, query, Purpose::Lid(pn.clone()));
-        }
-    }
-
-    fn ask_lists(&mut self, cx: &mut Cx<'_>, mut wanted: BTreeSet<PeerKey>) {
-        for purpose in self.iqs.purposes() {
-            if let Purpose::Lists(asked) = purpose {
-                wanted.retain(|peer| !asked.contains(peer));
-            }
-        }
-        let users: Vec<_> = wanted.iter().map(PeerKey::jid).collect();
-        for query in usync::device_queries(cx.rng, &users) {
-            self.ask(cx, query, Purpose::Lists(wanted.clone()));
-        }
-    }
-
-    fn ask_keys(&mut self, cx: &mut Cx<'_>, mut wanted: BTreeSet<DeviceAddress>) {
-        for purpose in self.iqs.purposes() {
-            if let Purpose::Keys(asked) = purpose {
-                wanted.retain(|device| !asked.contains(device));
-            }
-        }
-        let jids: Vec<_> = wanted.iter().map(DeviceAddress::jid).collect();
-        for query in prekeys::fetch::queries(&jids) {
-            self.ask(cx, query, Purpose::Keys(wanted.clone()));
-        }
-    }
-
-    /// Issues of our token go out; the answer comes back by [`Purpose::Issue`].
-    pub(super) fn issue(&mut self, cx: &mut Cx<'_>, issues: Vec<Issue>) {
-        for issue in issues {
-            let purpose = Purpose::Issue {
-                peer: issue.peer,
-                t: issue.t,
-            };
-            self.ask(cx, issue.node, purpose);
-        }
-    }
-
-    pub(super) fn tick_issues(&mut self, cx: &mut Cx<'_>) {
-        if self.phase == Phase::Online {
-            let due = self
-                .account
-                .as_mut()
-                .map(|account| account.tokens.tick(cx.now.mono));
-            self.issue(cx, due.unwrap_or_default());
-        }
-    }
-
-    /// Deadlines of messages that have not left, and answers that take too long.
-    pub(super) fn tick_sends(&mut self, cx: &mut Cx<'_>) -> Result<(), Fault> {
-        let now = cx.now.mono;
-        let late = |send: &Outgoing| send.deadline.is_some_and(|deadline| deadline <= now);
-        let (late, rest): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.sends).into_iter().partition(late);
-        self.sends = rest;
-        for send in late {
-            refuse(
-                cx,
-                send.op,
-                Refusal::local(Some(send.id), Cause::DeadlineBeforeSend),
-            );
-        }
-        let online = self.phase == Phase::Online;
-        for (op, id) in self.outbox.tick(cx, &self.slot, online)? {
-            cx.effect(Effect::Done(
-                op,
-                Outcome::Unknown(Lost {
-                    id,
-                    still_trying: true,
-                }),
-            ));
-        }
-        Ok(())
-    }
-
-    /// The server has answered a message.
-    pub(super) fn acked(&mut self, cx: &mut Cx<'_>, ack: &wap::Node) -> Result<(), Fault> {
-        let id = ack
-            .text("id")
-            .and_then(|id| crate::verdict::MessageId::parse(&id));
-        let Some(id) = id.filter(|id| ack.is("class", "message") && self.outbox.holds(id)) else {
-            self.ignored += 1;
-            return Ok(());
-        };
-        match ack.number::<u16>("error") {
-            None if ack.value("error").is_none() => self.accepted(cx, ack, id),
-            code => self.nacked(cx, &id, code.unwrap_or(0)),
-        }
-    }
-
-    fn accepted(
-        &mut self,
-        cx: &mut Cx<'_>,
-        ack: &wap::Node,
-        id: crate::verdict::MessageId,
-    ) -> Result<(), Fault> {
-        let server_time = ack.number("t").map(crate::time::UnixSeconds);
-        if let Some((op, record)) = self.outbox.answered(cx, &self.slot, &id)? {
-            let attached: Attached = record.attached();
-            self.done(
-                cx,
-                op,
-                Outcome::Accepted {
-                    id,
-                    server_time,
-                    attached,
-                },
-            );
-        }
-        Ok(())
-    }
-
-    /// Ends an operation, or tells of a message that an earlier run of the program had sent.
-    pub(super) fn done(&self, cx: &mut Cx<'_>, op: Option<OpId>, outcome: Outcome) {
-        match op {
-            Some(op) => cx.effect(Effect::Done(op, outcome)),
-            None => cx.effect(crate::event::Event::Settled(outcome)),
-        }
     }
 }

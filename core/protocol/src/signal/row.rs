@@ -52,6 +52,9 @@ struct SessionRow {
     receiving: Vec<ReceivingRow>,
     #[prost(message, optional, tag = "9")]
     pending: Option<PendingRow>,
+    /// Derived from `ratchet`, but deriving it costs more than the rest of a message.
+    #[prost(bytes = "vec", tag = "10")]
+    ratchet_public: Vec<u8>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -106,6 +109,7 @@ impl From<&Session> for SessionRow {
             base: base.as_bytes().to_vec(),
             root: root.secret().expose().to_vec(),
             ratchet: ratchet.private.expose().to_vec(),
+            ratchet_public: ratchet.public.as_bytes().to_vec(),
             sending: Some(ChainRow::new(sending.index, &sending.key)),
             previous_counter: *previous_counter,
             receiving: receiving.iter().map(ReceivingRow::from).collect(),
@@ -124,7 +128,10 @@ impl SessionRow {
             registration_id: self.registration_id,
             base: PublicKey::from_raw(&self.base)?,
             root: RootKey::new(Secret::from_slice(&self.root)?),
-            ratchet: KeyPair::from_private(PrivateKey::from_slice(&self.ratchet)?),
+            ratchet: KeyPair {
+                public: PublicKey::from_raw(&self.ratchet_public)?,
+                private: PrivateKey::from_slice(&self.ratchet)?,
+            },
             sending: self.sending.as_ref()?.read()?,
             previous_counter: self.previous_counter,
             receiving: self
@@ -233,9 +240,10 @@ mod tests {
             "3802".into(),
             format!("426e{received}"),
             "4a0408001009".into(),
+            "52209177b23278cbf0f3d17c36f2acc9b55e9c85f87b220a5386ec370d663e20e337".into(),
         ]
         .concat();
-        let row = format!("010aa602{body}");
+        let row = format!("010ac802{body}");
         assert_eq!(hex::encode(Sessions(vec![session()]).to_row()), row);
     }
 

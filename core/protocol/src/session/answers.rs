@@ -1,0 +1,110 @@
+//! What the server says to a message that left, and what time says to one that did not.
+
+use std::collections::BTreeSet;
+
+use crate::devices;
+use crate::effect::{Effect, OpId};
+use crate::error::Fault;
+use crate::event::Event;
+use crate::fanout::Target;
+use crate::jid::Jid;
+use crate::peer::PeerKey;
+use crate::send::Outgoing;
+use crate::session::{Phase, Session, refuse};
+use crate::time::UnixSeconds;
+use crate::txn::Cx;
+use crate::verdict::{Cause, Lost, MessageId, Outcome, Refusal};
+use crate::wap::Node;
+
+impl Session {
+    /// Deadlines of messages that have not left, and answers that take too long.
+    pub(super) fn tick_sends(&mut self, cx: &mut Cx<'_>) -> Result<(), Fault> {
+        let now = cx.now.mono;
+        let late = |send: &Outgoing| send.deadline.is_some_and(|deadline| deadline <= now);
+        let (late, rest): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.sends).into_iter().partition(late);
+        self.sends = rest;
+        for send in late {
+            refuse(
+                cx,
+                send.op,
+                Refusal::local(Some(send.id), Cause::DeadlineBeforeSend),
+            );
+        }
+        let online = self.phase == Phase::Online;
+        for (op, id) in self.outbox.tick(cx, &self.slot, online)? {
+            cx.effect(Effect::Done(
+                op,
+                Outcome::Unknown(Lost {
+                    id,
+                    still_trying: true,
+                }),
+            ));
+        }
+        Ok(())
+    }
+
+    /// The server has answered a message.
+    pub(super) fn acked(&mut self, cx: &mut Cx<'_>, ack: &Node) -> Result<(), Fault> {
+        let id = ack.text("id").and_then(|id| MessageId::parse(&id));
+        let Some(id) = id.filter(|id| ack.is("class", "message") && self.outbox.holds(id)) else {
+            self.ignored += 1;
+            return Ok(());
+        };
+        match ack.number::<u16>("error") {
+            None if ack.value("error").is_none() => self.accepted(cx, ack, id),
+            code => self.nacked(cx, &id, code.unwrap_or(0)),
+        }
+    }
+
+    fn accepted(&mut self, cx: &mut Cx<'_>, ack: &Node, id: MessageId) -> Result<(), Fault> {
+        let server_time = ack.number("t").map(UnixSeconds);
+        if let Some((op, record)) = self.outbox.answered(cx, &self.slot, &id)? {
+            if let Some(theirs) = ack.text("phash") {
+                self.compare_devices(cx, &record.to, &theirs)?;
+            }
+            let attached = record.attached();
+            self.done(
+                cx,
+                op,
+                Outcome::Accepted {
+                    id,
+                    server_time,
+                    attached,
+                },
+            );
+        }
+        Ok(())
+    }
+
+    /// Ends an operation, or tells of a message that an earlier run of the program had sent.
+    pub(super) fn done(&self, cx: &mut Cx<'_>, op: Option<OpId>, outcome: Outcome) {
+        match op {
+            Some(op) => cx.effect(Effect::Done(op, outcome)),
+            None => cx.effect(Event::Settled(outcome)),
+        }
+    }
+
+    /// The server's hash over the devices of a message differs from ours: it knows devices that we
+    /// do not. The lists are asked for before the next message; the devices that were missed ask by
+    /// retry receipt. Whether the sending device counts differs between clients, so either will do.
+    fn compare_devices(&mut self, cx: &mut Cx<'_>, to: &str, theirs: &str) -> Result<(), Fault> {
+        let Some(peer) = to.parse::<Jid>().ok().as_ref().and_then(PeerKey::of) else {
+            return Ok(());
+        };
+        let own = self.own_account(&peer);
+        let plan = self.plan(cx, &peer, &own)?;
+        let wire = |target: &Target| target.wire.clone();
+        let mut devices: BTreeSet<Jid> =
+            plan.recipients.iter().chain(&plan.own).map(wire).collect();
+        let without = devices::participant_hash(&devices);
+        devices.insert(own.jid().with_device(self.own_device()));
+        if theirs != without && theirs != devices::participant_hash(&devices) {
+            for peer in [peer, own] {
+                let key = self.canonical(cx, &peer)?;
+                devices::forget(&mut cx.txn, &self.slot, &key);
+            }
+        }
+        Ok(())
+    }
+}
