@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use sendpath_handoff::{AccountEvent, Admission, Sending, operation};
 use sendpath_protocol::config::{DeviceConfig, ServerConfig};
 use sendpath_protocol::effect::OpId;
 use sendpath_protocol::error::ApiMisuse;
@@ -17,8 +18,6 @@ use sendpath_protocol::verdict::{Cause, MessageId};
 
 use crate::clock::{Random, millis};
 use crate::engine::{Core, EngineError, system};
-use crate::events::AccountEvent;
-use crate::operation::{Admission, Sending, operation};
 use crate::shard::{Message, Request, SlotId};
 use crate::slot::{Shared, Status};
 
@@ -140,7 +139,7 @@ impl Account {
     /// Gives up waiting for a send that was started without `SendOptions::report`: its outcome goes
     /// into the event queue, as [`AccountEvent::Done`].
     pub fn report(&self, sending: Sending) {
-        sending.report_to(&self.0.shared.events);
+        self.0.shared.events.report(sending);
     }
 
     /// As [`Sending::cancel`], by number. An operation that has ended is left alone.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle, ThreadId};
 use std::time::Duration;
 
+use sendpath_handoff::Closed;
 use sendpath_protocol::effect::OpId;
 use sendpath_protocol::error::{ApiMisuse, Fault, StoreError};
 use sendpath_protocol::session::SessionConfig;
@@ -14,7 +15,6 @@ use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::account::{Account, AccountConfig};
 use crate::clock::{Clock, SystemClock};
-use crate::events::Closed;
 use crate::machine::{Open, open_session};
 use crate::shard::{Message, Opening, Shard};
 use crate::slot::Shared;

@@ -8,11 +8,8 @@
 mod account;
 pub mod clock;
 mod engine;
-mod events;
 mod lifecycle;
 mod machine;
-mod operation;
-mod reconnect;
 mod shard;
 mod slot;
 mod socket;
@@ -21,6 +18,5 @@ mod tests;
 
 pub use account::{Account, AccountConfig, SendOptions};
 pub use engine::{Engine, EngineConfig, EngineError, StoreSpec};
-pub use events::AccountEvent;
-pub use operation::Sending;
+pub use sendpath_handoff::{AccountEvent, Sending};
 pub use slot::{ConnectionState, Status};

@@ -7,12 +7,12 @@ use sendpath_protocol::effect::Effect;
 use sendpath_protocol::error::{Fault, StoreError};
 use sendpath_protocol::event::{DisconnectReason, Event};
 use sendpath_protocol::session::{Input, SessionConfig};
+use sendpath_protocol::stream::backoff::Backoff;
 use sendpath_protocol::time::Millis;
 use sendpath_protocol::txn::Scope;
 
 use crate::clock::Random;
 use crate::engine::EngineError;
-use crate::reconnect::Backoff;
 use crate::shard::{Shard, SlotId, guarded};
 use crate::slot::{self, Connection, Shared, Slot};
 use crate::socket::Inlet;

@@ -13,6 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TryRecvError};
 use std::sync::{Arc, mpsc};
 
+use sendpath_handoff::Completer;
 use sendpath_protocol::effect::{Effect, OpId};
 use sendpath_protocol::error::{Fault, StoreError};
 use sendpath_protocol::event::DisconnectReason;
@@ -23,7 +24,6 @@ use sendpath_protocol::txn::{Batch, Committed, Scope, Store};
 use crate::clock::{Clock, Random};
 use crate::engine::EngineError;
 use crate::machine::Open;
-use crate::operation::Completer;
 use crate::slot::{self, Shared, Slot, Work};
 use crate::socket::{Dial, SocketEvent};
 

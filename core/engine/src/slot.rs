@@ -3,20 +3,19 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use sendpath_handoff::{Completer, EventQueue};
 use sendpath_protocol::effect::{OpId, Reconnect, Stanza};
 use sendpath_protocol::error::Fault;
 use sendpath_protocol::event::DisconnectReason;
 use sendpath_protocol::noise::LinkOutput;
 use sendpath_protocol::secret::Entropy;
 use sendpath_protocol::session::{self, Input, SessionConfig};
+use sendpath_protocol::stream::backoff::Backoff;
 use sendpath_protocol::time::{Millis, Mono, Now, UnixSeconds};
 use sendpath_protocol::txn::{Fence, Scope};
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::events::EventQueue;
 use crate::machine::{Link, Machine};
-use crate::operation::Completer;
-use crate::reconnect::Backoff;
 use crate::socket::Writer;
 
 /// Time for dialling, and again for the handshake.

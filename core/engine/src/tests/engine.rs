@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
+use sendpath_handoff::{AccountEvent, Sending};
 use sendpath_protocol::error::{ApiMisuse, StoreError};
 use sendpath_protocol::event::Event;
 use sendpath_protocol::txn::{Changes, Fence, Key, Namespace, Reader, Rows, Scope, Store};
@@ -16,8 +17,6 @@ use sendpath_protocol::verdict::{Cause, MessageId, Outcome};
 use super::rig::{Dialed, DrivenClock, FakeDialer, GUARD, SharedStore, cause, open_scripted};
 use crate::account::{Account, AccountConfig, SendOptions};
 use crate::engine::{Engine, EngineError, StoreSpec};
-use crate::events::AccountEvent;
-use crate::operation::Sending;
 
 #[test]
 fn closing_with_500_open_operations_loses_none() {

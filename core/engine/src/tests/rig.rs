@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
+use sendpath_handoff::{AccountEvent, Sending, operation};
 use sendpath_protocol::config::ServerConfig;
 use sendpath_protocol::effect::{Effect, OpId, Reconnect, Stanza};
 use sendpath_protocol::error::{Fault, StoreError};
@@ -24,9 +25,7 @@ use sendpath_protocol::verdict::{Attached, Cause, MessageId, Outcome, Refusal};
 use tokio::sync::{Semaphore, mpsc as frames};
 
 use crate::clock::Clock;
-use crate::events::AccountEvent;
 use crate::machine::{Link, Machine};
-use crate::operation::{Sending, operation};
 use crate::shard::{Message, Opening, Request, Shard, SlotId};
 use crate::slot::Shared;
 use crate::socket::{Dial, Inlet, SocketEvent, Writer};

@@ -1,5 +1,6 @@
 //! The loop, moved by hand: what shares a commit, what a fault costs, when it connects.
 
+use sendpath_handoff::{AccountEvent, Sending};
 use sendpath_protocol::error::{Fault, StoreError};
 use sendpath_protocol::event::{DisconnectReason, Event};
 use sendpath_protocol::noise::LinkError;
@@ -8,8 +9,6 @@ use sendpath_protocol::txn::{Scope, Store};
 use sendpath_protocol::verdict::{Cause, Lost, Outcome};
 
 use super::rig::{Handle, Rig, accepted, cause};
-use crate::events::AccountEvent;
-use crate::operation::Sending;
 use crate::shard::Request;
 use crate::slot::ConnectionState;
 

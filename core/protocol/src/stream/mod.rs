@@ -1,6 +1,7 @@
 //! The rules of the stanza stream itself, whatever feature a stanza belongs to.
 
 pub mod ack;
+pub mod backoff;
 pub mod ending;
 pub mod iq;
 pub mod keepalive;

@@ -53,21 +53,23 @@ impl Sending {
         state.outcome.clone()
     }
 
-    /// Nobody waits here any more: the outcome goes to `events` instead.
-    pub(crate) fn report_to(self, events: &Arc<EventQueue>) {
-        let mut state = self.shared.lock();
-        match state.outcome.clone() {
-            Some(outcome) => {
-                drop(state);
-                events.push_done(self.op, outcome);
-            }
-            None => state.report = Some(events.clone()),
-        }
-    }
-
     /// The outcome, if it is there already.
     pub fn outcome(&self) -> Option<Outcome> {
         self.shared.lock().outcome.clone()
+    }
+}
+
+impl EventQueue {
+    /// Nobody waits for `sending` any more: its outcome goes here instead.
+    pub fn report(self: &Arc<Self>, sending: Sending) {
+        let mut state = sending.shared.lock();
+        match state.outcome.clone() {
+            Some(outcome) => {
+                drop(state);
+                self.push_done(sending.op, outcome);
+            }
+            None => state.report = Some(self.clone()),
+        }
     }
 }
 
@@ -113,10 +115,12 @@ impl Shared {
     }
 }
 
-/// The half that completes.
+/// The half that completes. Dropping it completes, too: as refused while the operation was certainly
+/// not begun, else as unknown.
 #[derive(Debug)]
-pub(crate) struct Completer {
-    pub(crate) op: OpId,
+pub struct Completer {
+    /// The number of the operation.
+    pub op: OpId,
     id: MessageId,
     shared: Arc<Shared>,
     stage: Stage,
@@ -134,8 +138,9 @@ enum Stage {
     Kept,
 }
 
-/// Both halves of a new operation; `report` gets a copy of the outcome.
-pub(crate) fn operation(
+/// Both halves of a new operation. `report` gets a copy of the outcome, `admission` is given back
+/// when the completing half is gone, `cancel` is what [`Sending::cancel`] does, at most once.
+pub fn operation(
     op: OpId,
     id: MessageId,
     report: Option<Arc<EventQueue>>,
@@ -162,21 +167,22 @@ pub(crate) fn operation(
 
 impl Completer {
     /// The session takes it over.
-    pub(crate) fn handed(&mut self) {
+    pub fn handed(&mut self) {
         self.stage = Stage::Handed;
     }
 
     /// The session's step is durable.
-    pub(crate) fn kept(&mut self) {
+    pub fn kept(&mut self) {
         self.stage = Stage::Kept;
     }
 
-    pub(crate) fn complete(self, outcome: Outcome) {
+    /// Ends it.
+    pub fn complete(self, outcome: Outcome) {
         self.deliver(outcome);
     }
 
     /// Ends it here, for `cause`.
-    pub(crate) fn refuse(self, cause: Cause) {
+    pub fn refuse(self, cause: Cause) {
         let refusal = self.refusal(cause);
         self.deliver(refusal);
     }
@@ -226,11 +232,11 @@ impl Drop for Completer {
 
 /// A place among the open operations of an account, given back when dropped.
 #[derive(Debug)]
-pub(crate) struct Admission(Arc<AtomicUsize>);
+pub struct Admission(Arc<AtomicUsize>);
 
 impl Admission {
     /// `None` when `limit` operations are open.
-    pub(crate) fn take(open: &Arc<AtomicUsize>, limit: usize) -> Option<Self> {
+    pub fn take(open: &Arc<AtomicUsize>, limit: usize) -> Option<Self> {
         let before = open.fetch_add(1, Ordering::Relaxed);
         let admission = Self(open.clone());
         (before < limit).then_some(admission)
@@ -240,5 +246,91 @@ impl Admission {
 impl Drop for Admission {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::AccountEvent;
+
+    #[test]
+    fn what_nobody_completes_ends_as_what_is_known_of_it() {
+        let end = |advance: fn(&mut Completer)| {
+            let (sending, mut completer) = start(None, None);
+            advance(&mut completer);
+            drop(completer);
+            sending.wait_blocking(None).unwrap()
+        };
+        let Outcome::Refused(refusal) = end(|_| {}) else {
+            panic!("what no session saw is certainly not sent");
+        };
+        assert_eq!(refusal.cause, Cause::Cancelled);
+        let still_trying = |outcome| match outcome {
+            Outcome::Unknown(lost) => Some(lost.still_trying),
+            _ => None,
+        };
+        assert_eq!(still_trying(end(Completer::handed)), Some(false));
+        assert_eq!(still_trying(end(Completer::kept)), Some(true));
+    }
+
+    #[test]
+    fn an_outcome_is_delivered_once() {
+        let events = Arc::new(EventQueue::new(1));
+        let (sending, completer) = start(Some(events.clone()), None);
+        completer.complete(lost());
+        assert_eq!(sending.outcome(), Some(lost()), "not what dropping says");
+        let done = AccountEvent::Done {
+            op: sending.op,
+            outcome: lost(),
+        };
+        assert_eq!(events.next(None), Ok(Some(done)));
+        assert_eq!(events.next(Some(Duration::ZERO)), Ok(None));
+    }
+
+    #[test]
+    fn a_place_comes_back_with_the_end() {
+        let open = Arc::default();
+        let (_sending, completer) = start(None, Admission::take(&open, 1));
+        assert!(Admission::take(&open, 1).is_none());
+        completer.complete(lost());
+        assert!(Admission::take(&open, 1).is_some());
+    }
+
+    #[test]
+    fn cancelling_asks_once_and_not_after_the_end() {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let cancel = || {
+            let asked = asked.clone();
+            Box::new(move || {
+                asked.fetch_add(1, Ordering::Relaxed);
+            })
+        };
+        let (open, _completer) = operation(OpId(1), id(), None, None, cancel());
+        let (ended, completer) = operation(OpId(2), id(), None, None, cancel());
+        completer.complete(lost());
+        ended.cancel();
+        assert_eq!(asked.load(Ordering::Relaxed), 0);
+        open.cancel();
+        open.cancel();
+        assert_eq!(asked.load(Ordering::Relaxed), 1);
+    }
+
+    fn start(
+        report: Option<Arc<EventQueue>>,
+        admission: Option<Admission>,
+    ) -> (Sending, Completer) {
+        operation(OpId(1), id(), report, admission, Box::new(|| {}))
+    }
+
+    fn lost() -> Outcome {
+        Outcome::Unknown(Lost {
+            id: id(),
+            still_trying: false,
+        })
+    }
+
+    fn id() -> MessageId {
+        MessageId::parse("X").unwrap()
     }
 }

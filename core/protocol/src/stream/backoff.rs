@@ -5,8 +5,8 @@
 //! ```
 //! Source: spec "Back-off", as the web client does it.
 
-use sendpath_protocol::secret::{Entropy, EntropyExt};
-use sendpath_protocol::time::{Millis, Mono};
+use crate::secret::{Entropy, EntropyExt};
+use crate::time::{Millis, Mono};
 
 /// Longer waits keep hosts offline after the server is back; shorter ones press a server in
 /// trouble.
@@ -21,7 +21,7 @@ const RESTARTS: u32 = 3;
 
 /// The waits of one account.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Backoff {
+pub struct Backoff {
     step: u32,
     restarts: u32,
     up: Option<Mono>,
@@ -29,12 +29,12 @@ pub(crate) struct Backoff {
 
 impl Backoff {
     /// A connection is up.
-    pub(crate) fn established(&mut self, now: Mono) {
+    pub fn established(&mut self, now: Mono) {
         self.up = Some(now);
     }
 
     /// The wait after a connection that ended or never came up.
-    pub(crate) fn wait(&mut self, now: Mono, rng: &mut dyn Entropy) -> Millis {
+    pub fn wait(&mut self, now: Mono, rng: &mut dyn Entropy) -> Millis {
         self.settle(now);
         let seconds = fibonacci(self.step);
         self.step = self.step.saturating_add(1);
@@ -42,14 +42,14 @@ impl Backoff {
     }
 
     /// As [`Backoff::wait`] when the server said that we are too fast.
-    pub(crate) fn penalty(&mut self, now: Mono, rng: &mut dyn Entropy) -> Millis {
+    pub fn penalty(&mut self, now: Mono, rng: &mut dyn Entropy) -> Millis {
         self.settle(now);
         self.step = self.step.saturating_add(PENALTY);
         self.wait(now, rng)
     }
 
     /// The wait after a restart that the server asked for: none, unless it does nothing else.
-    pub(crate) fn restart(&mut self, now: Mono, rng: &mut dyn Entropy) -> Millis {
+    pub fn restart(&mut self, now: Mono, rng: &mut dyn Entropy) -> Millis {
         self.settle(now);
         self.restarts = self.restarts.saturating_add(1);
         if self.restarts <= RESTARTS {

@@ -17,7 +17,7 @@ use sendpath_protocol::verdict::Outcome;
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum AccountEvent {
-    /// An operation ended that was started with `SendOptions::report`. Never dropped.
+    /// An operation ended whose outcome was to be reported here. Never dropped.
     Done {
         /// The operation.
         op: OpId,
@@ -35,11 +35,19 @@ pub enum AccountEvent {
 
 /// The queue is closed and empty.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Closed;
+pub struct Closed;
+
+impl std::fmt::Display for Closed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("closed")
+    }
+}
+
+impl std::error::Error for Closed {}
 
 /// The queue of one account.
 #[derive(Debug)]
-pub(crate) struct EventQueue {
+pub struct EventQueue {
     capacity: usize,
     state: Mutex<State>,
     changed: Condvar,
@@ -62,7 +70,7 @@ struct State {
 
 impl EventQueue {
     /// A queue for `capacity` events, at least one. Completions do not count.
-    pub(crate) fn new(capacity: usize) -> Self {
+    pub fn new(capacity: usize) -> Self {
         Self {
             capacity: capacity.max(1),
             state: Mutex::default(),
@@ -71,7 +79,7 @@ impl EventQueue {
     }
 
     /// Adds an event, or counts it as dropped when there is no room.
-    pub(crate) fn push(&self, event: Event) {
+    pub fn push(&self, event: Event) {
         let mut state = self.lock();
         if state.closed {
             return;
@@ -87,7 +95,7 @@ impl EventQueue {
     }
 
     /// Adds a completion.
-    pub(crate) fn push_done(&self, op: OpId, outcome: Outcome) {
+    pub fn push_done(&self, op: OpId, outcome: Outcome) {
         let mut state = self.lock();
         if !state.closed {
             state.close_gap();
@@ -97,18 +105,22 @@ impl EventQueue {
     }
 
     /// Nothing is added any more; what is there can still be taken.
-    pub(crate) fn close(&self) {
+    pub fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
         self.wake(state);
     }
 
-    pub(crate) fn is_closed(&self) -> bool {
+    /// Whether [`EventQueue::close`] was called.
+    pub fn is_closed(&self) -> bool {
         self.lock().closed
     }
 
     /// Waits for the next one; `None` when `timeout` has passed. No timeout waits for ever.
-    pub(crate) fn next(&self, timeout: Option<Duration>) -> Result<Option<AccountEvent>, Closed> {
+    ///
+    /// # Errors
+    /// [`Closed`] when nothing is left.
+    pub fn next(&self, timeout: Option<Duration>) -> Result<Option<AccountEvent>, Closed> {
         let nothing = |state: &mut State| !state.is_readable() && !state.closed;
         let state = self.lock();
         let mut state = match timeout {
@@ -124,13 +136,16 @@ impl EventQueue {
         state.take()
     }
 
-    /// Waits for the next one.
-    pub(crate) async fn next_async(&self) -> Result<AccountEvent, Closed> {
+    /// As [`EventQueue::next`] without a timeout; cancel-safe.
+    ///
+    /// # Errors
+    /// [`Closed`] when nothing is left.
+    pub async fn next_async(&self) -> Result<AccountEvent, Closed> {
         self.wait(|state| state.take().transpose()).await
     }
 
     /// Waits until there is something to take, or the queue is closed.
-    pub(crate) async fn readable(&self) {
+    pub async fn readable(&self) {
         let look = |state: &mut State| (state.is_readable() || state.closed).then_some(());
         self.wait(look).await;
     }
@@ -153,8 +168,11 @@ impl EventQueue {
 
     /// A descriptor that is readable while there is something to take, and for ever once closed.
     /// It lives as long as the queue.
+    ///
+    /// # Errors
+    /// What the operating system says when it gives none.
     #[cfg(unix)]
-    pub(crate) fn descriptor(&self) -> std::io::Result<std::os::fd::RawFd> {
+    pub fn descriptor(&self) -> std::io::Result<std::os::fd::RawFd> {
         let mut state = self.lock();
         if state.signal.is_none() {
             state.signal = Some(signal::Signal::new()?);

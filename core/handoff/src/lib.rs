@@ -1,0 +1,12 @@
+//! How results reach a host.
+//!
+//! Two halves that meet on any two threads, without a runtime: an [`EventQueue`] hands over what an
+//! account has to tell, an [`operation`] the one [`Outcome`](sendpath_protocol::verdict::Outcome)
+//! of a send. A host may poll, block or wait on a descriptor; none of these misses anything.
+#![forbid(unsafe_code)]
+
+mod events;
+mod operation;
+
+pub use events::{AccountEvent, Closed, EventQueue};
+pub use operation::{Admission, Completer, Sending, operation};
