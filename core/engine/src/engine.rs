@@ -114,22 +114,15 @@ impl Engine {
     /// # Errors
     /// What the store says, [`EngineError::Uri`], [`EngineError::System`].
     pub fn open(config: EngineConfig) -> Result<Self, EngineError> {
-        let own = match config.runtime {
-            Some(_) => None,
-            None => Some(own_runtime()?),
+        let (handle, own) = match config.runtime {
+            Some(handle) => (handle, None),
+            None => {
+                let own = own_runtime()?;
+                (own.handle().clone(), Some(own))
+            }
         };
-        let handle = config
-            .runtime
-            .or_else(|| own.as_ref().map(|own| own.handle().clone()));
-        let dialer = handle.and_then(Dialer::new);
-        let dialer = dialer.ok_or_else(|| EngineError::System("no TLS".into()))?;
-        Self::start(
-            config.store,
-            config.clock,
-            own,
-            Box::new(dialer),
-            open_session,
-        )
+        let dialer = Box::new(Dialer::new(handle).ok_or_else(|| system("no TLS"))?);
+        Self::start(config.store, config.clock, own, dialer, open_session)
     }
 
     pub(crate) fn start(
@@ -147,24 +140,19 @@ impl Engine {
             Some(clock) => clock,
             None => Arc::new(SystemClock::start().ok_or_else(|| system("no randomness"))?),
         };
-        let (inbox, incoming) = mpsc::sync_channel(1);
-        let shard_clock = clock.clone();
+        let (shard, messages) = mpsc::channel();
+        let (inbox, shard_clock) = (shard.clone(), clock.clone());
         // Sessions are made on the thread that runs them and never leave it.
         let thread = thread::Builder::new()
             .name("sendpath".into())
             .spawn(move || {
-                let (shard, messages) = Shard::new(store, shard_clock, dialer, open);
-                let told = inbox.send(shard.inbox());
-                if told.is_ok() {
-                    shard.run(&messages);
-                }
+                Shard::new(store, shard_clock, dialer, open, inbox).run(&messages);
                 // Every completion is delivered by now; sockets may say goodbye.
                 if let Some(runtime) = own {
                     runtime.shutdown_timeout(Duration::from_secs(1));
                 }
             });
         let thread = thread.map_err(system)?;
-        let shard = incoming.recv().map_err(|_| system("the thread ended"))?;
         let wake = shard.clone();
         clock.subscribe(Box::new(move || drop(wake.send(Message::Wake))));
         let core = Core {

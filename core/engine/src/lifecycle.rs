@@ -1,13 +1,11 @@
 //! How accounts of a shard begin, break and end.
 
-use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use sendpath_protocol::effect::Effect;
 use sendpath_protocol::error::{Fault, StoreError};
 use sendpath_protocol::event::{DisconnectReason, Event};
 use sendpath_protocol::session::{Input, SessionConfig};
-use sendpath_protocol::stream::backoff::Backoff;
 use sendpath_protocol::time::Millis;
 use sendpath_protocol::txn::Scope;
 
@@ -28,33 +26,16 @@ impl Shard {
         shared: Arc<Shared>,
     ) -> Result<SlotId, EngineError> {
         let scope = Scope::slot(&name);
-        if self.by_scope.contains_key(&scope) {
+        if self.scopes.contains(&scope) {
             return Err(EngineError::AlreadyOpen);
         }
         let fence = self.store.acquire(&scope)?;
         self.last_slot += 1;
         let id = self.last_slot;
-        let mut slot = Slot {
-            name,
-            scope: scope.clone(),
-            fence,
-            config,
-            shared,
-            machine: None,
-            inbox: VecDeque::new(),
-            operations: HashMap::new(),
-            wanted: false,
-            connection: None,
-            retry: None,
-            backoff: Backoff::default(),
-            fault: None,
-            armed: None,
-            ticked: None,
-            queued: false,
-        };
+        let mut slot = Slot::new(name, fence, config, shared);
         let effects = self.build(&mut slot)?;
         self.slots.insert(id, slot);
-        self.by_scope.insert(scope, id);
+        self.scopes.insert(scope);
         self.release(id, effects);
         Ok(id)
     }
@@ -64,7 +45,7 @@ impl Shard {
         let (now, rng) = (self.clock.now(), &mut Random(&*self.clock));
         if slot.fault == Some(Fault::Store(StoreError::Fenced)) {
             // The host asked to connect again, so it wants the account back.
-            slot.fence = self.store.acquire(&slot.scope)?;
+            slot.fence = self.store.acquire(&slot.fence.scope)?;
         }
         let config = slot.config.clone();
         let opened = guarded(|| (self.open)(&slot.name, config, now, rng, &*self.store));
@@ -141,7 +122,7 @@ impl Shard {
         let Some(mut slot) = self.slots.remove(&id) else {
             return;
         };
-        self.by_scope.remove(&slot.scope);
+        self.scopes.remove(&slot.fence.scope);
         if let Some(armed) = slot.armed {
             self.deadlines.remove(&(armed, id));
         }
@@ -151,17 +132,6 @@ impl Shard {
         };
         let stopped = guarded(|| machine.handle(now, rng, &*self.store, Input::Stop))
             .and_then(|step| guarded(|| Ok(step.commit(&mut *self.store, &slot.fence)?)));
-        for effect in stopped.unwrap_or_default() {
-            match effect {
-                Effect::Transmit(stanza) => drop(slot.transmit(&stanza)),
-                Effect::Event(event) => slot.shared.events.push(event),
-                Effect::Done(op, outcome) => {
-                    if let Some(completer) = slot.operations.remove(&op) {
-                        completer.complete(outcome);
-                    }
-                }
-                _ => {}
-            }
-        }
+        slot.act(now, rng, stopped.unwrap_or_default());
     }
 }

@@ -1,7 +1,6 @@
 //! What the driver needs of a session and of a Noise link; nothing else of them is known here.
 
 use sendpath_protocol::error::Fault;
-use sendpath_protocol::event::DisconnectReason;
 use sendpath_protocol::noise::{self, LinkError, LinkOutput};
 use sendpath_protocol::secret::Entropy;
 use sendpath_protocol::session::{Input, Session, SessionConfig, Status};
@@ -39,13 +38,9 @@ pub(crate) type Open = fn(
 
 /// The encryption of one connection.
 pub(crate) trait Link {
-    fn receive(
-        &mut self,
-        now: UnixSeconds,
-        bytes: &[u8],
-    ) -> Result<Vec<LinkOutput>, DisconnectReason>;
+    fn receive(&mut self, now: UnixSeconds, bytes: &[u8]) -> Result<Vec<LinkOutput>, LinkError>;
 
-    fn seal(&mut self, stanza: &[u8]) -> Result<Vec<u8>, DisconnectReason>;
+    fn seal(&mut self, stanza: &[u8]) -> Result<Vec<u8>, LinkError>;
 }
 
 /// [`Open`] for a [`Session`].
@@ -90,19 +85,11 @@ impl Machine for Session {
 }
 
 impl Link for noise::Link {
-    fn receive(
-        &mut self,
-        now: UnixSeconds,
-        bytes: &[u8],
-    ) -> Result<Vec<LinkOutput>, DisconnectReason> {
-        Self::receive(self, now, bytes).map_err(handshake)
+    fn receive(&mut self, now: UnixSeconds, bytes: &[u8]) -> Result<Vec<LinkOutput>, LinkError> {
+        Self::receive(self, now, bytes)
     }
 
-    fn seal(&mut self, stanza: &[u8]) -> Result<Vec<u8>, DisconnectReason> {
-        Self::seal(self, stanza).map_err(handshake)
+    fn seal(&mut self, stanza: &[u8]) -> Result<Vec<u8>, LinkError> {
+        Self::seal(self, stanza)
     }
-}
-
-fn handshake(error: LinkError) -> DisconnectReason {
-    DisconnectReason::Handshake(error)
 }

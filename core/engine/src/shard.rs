@@ -8,10 +8,10 @@
 //! committed. While a commit is flushed to the disk the next round's inputs gather, which makes
 //! groups large exactly when commits are slow.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TryRecvError};
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, SyncSender};
 
 use sendpath_handoff::Completer;
 use sendpath_protocol::effect::{Effect, OpId};
@@ -19,7 +19,7 @@ use sendpath_protocol::error::{Fault, StoreError};
 use sendpath_protocol::event::DisconnectReason;
 use sendpath_protocol::session::{Command, Input, SendRequest, SessionConfig};
 use sendpath_protocol::time::{Millis, Mono};
-use sendpath_protocol::txn::{Batch, Committed, Scope, Store};
+use sendpath_protocol::txn::{Batch, Scope, Store};
 
 use crate::clock::{Clock, Random};
 use crate::engine::EngineError;
@@ -75,7 +75,7 @@ pub(crate) struct Shard {
     /// For the inlets of connections.
     pub(crate) inbox: Sender<Message>,
     pub(crate) slots: HashMap<SlotId, Slot>,
-    pub(crate) by_scope: HashMap<Scope, SlotId>,
+    pub(crate) scopes: HashSet<Scope>,
     pub(crate) ready: VecDeque<SlotId>,
     pub(crate) deadlines: BTreeSet<(Mono, SlotId)>,
     pub(crate) last_slot: SlotId,
@@ -89,28 +89,22 @@ impl Shard {
         clock: Arc<dyn Clock>,
         dialer: Box<dyn Dial>,
         open: Open,
-    ) -> (Self, Receiver<Message>) {
-        let (inbox, messages) = mpsc::channel();
-        let shard = Self {
+        inbox: Sender<Message>,
+    ) -> Self {
+        Self {
             store,
             clock,
             dialer,
             open,
             inbox,
             slots: HashMap::new(),
-            by_scope: HashMap::new(),
+            scopes: HashSet::new(),
             ready: VecDeque::new(),
             deadlines: BTreeSet::new(),
             last_slot: 0,
             last_connection: 0,
             stopping: false,
-        };
-        (shard, messages)
-    }
-
-    /// A way to reach the shard.
-    pub(crate) fn inbox(&self) -> Sender<Message> {
-        self.inbox.clone()
+        }
     }
 
     /// Runs until told to shut down.
@@ -119,27 +113,20 @@ impl Shard {
             if self.ready.is_empty() {
                 self.wait(messages);
             }
-            for _ in 0..INTAKE {
-                match messages.try_recv() {
-                    Ok(message) => self.take(message),
-                    Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
-                }
-            }
+            let waiting = messages.try_iter().take(INTAKE);
+            waiting.for_each(|message| self.take(message));
             self.fire();
             self.round();
         }
     }
 
     fn wait(&mut self, messages: &Receiver<Message>) {
-        let sleep = match self.deadlines.first() {
-            Some((at, _)) => self.clock.until(*at),
-            None => None,
+        let next = self.deadlines.first();
+        let message = match next.and_then(|(at, _)| self.clock.until(*at)) {
+            Some(sleep) => messages.recv_timeout(sleep).ok(),
+            None => messages.recv().ok(),
         };
-        let message = match sleep {
-            Some(sleep) => messages.recv_timeout(sleep),
-            None => messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
-        };
-        if let Ok(message) = message {
+        if let Some(message) = message {
             self.take(message);
         }
     }
@@ -252,23 +239,25 @@ impl Shard {
             };
             match self.handle(id, &mut batch) {
                 Handled::Later => later.push(id),
-                Handled::Done(completing) => taken.push((id, completing)),
+                Handled::Nothing => {}
+                Handled::Stepped(op) => taken.push((id, op)),
             }
         }
         self.ready.extend(later);
-        let mut committed = self.commit(batch, &taken);
+        let committed = guarded(|| Ok(batch.commit(&mut *self.store)));
+        let mut committed: HashMap<_, _> = committed.into_iter().flatten().collect();
         for (id, op) in taken {
-            let scope = self.slots.get(&id).map(|slot| slot.scope.clone());
-            let at = committed
-                .iter()
-                .position(|(s, _)| Some(s) == scope.as_ref());
-            match at.map(|at| committed.swap_remove(at).1) {
-                Some(Ok(effects)) => {
-                    self.keep(id, op);
+            let Some(slot) = self.slots.get_mut(&id) else {
+                continue;
+            };
+            let panicked = || Err(StoreError::Host("the store panicked".into()));
+            match committed.remove(&slot.fence.scope).unwrap_or_else(panicked) {
+                Ok(effects) => {
+                    let operation = op.and_then(|op| slot.operations.get_mut(&op));
+                    operation.into_iter().for_each(Completer::kept);
                     self.release(id, effects);
                 }
-                Some(Err(error)) => self.fail(id, error.into()),
-                None => self.settle(id),
+                Err(error) => self.fail(id, error.into()),
             }
         }
     }
@@ -276,21 +265,18 @@ impl Shard {
     /// Lets a session handle its next input.
     fn handle(&mut self, id: SlotId, batch: &mut Batch) -> Handled {
         let Some(slot) = self.slots.get_mut(&id) else {
-            return Handled::Done(None);
+            return Handled::Nothing;
         };
-        let Some(machine) = &mut slot.machine else {
-            slot.queued = false;
-            return Handled::Done(None);
-        };
-        if machine
-            .account_scope()
-            .is_some_and(|scope| batch.touches(scope))
-        {
+        let account = slot.machine.as_ref().and_then(|m| m.account_scope());
+        if account.is_some_and(|scope| batch.touches(scope)) {
             return Handled::Later;
         }
         slot.queued = false;
+        let Some(machine) = &mut slot.machine else {
+            return Handled::Nothing;
+        };
         let Some(work) = slot.inbox.pop_front() else {
-            return Handled::Done(None);
+            return Handled::Nothing;
         };
         let (now, rng) = (self.clock.now(), &mut Random(&*self.clock));
         let op = work.completer.map(|mut completer| {
@@ -303,68 +289,23 @@ impl Shard {
             slot.ticked = Some(now.mono);
         }
         match guarded(|| machine.handle(now, rng, &*self.store, work.input)) {
-            Ok(step) => batch.add(slot.fence.clone(), step),
-            Err(fault) => self.fail(id, fault),
-        }
-        Handled::Done(op)
-    }
-
-    fn commit(&mut self, batch: Batch, taken: &[(SlotId, Option<OpId>)]) -> Vec<Committed> {
-        let scopes: Vec<_> = taken
-            .iter()
-            .filter_map(|(id, _)| self.slots.get(id))
-            .filter(|slot| batch.holds(&slot.scope))
-            .map(|slot| slot.scope.clone())
-            .collect();
-        let store = &mut *self.store;
-        guarded(|| Ok(batch.commit(store))).unwrap_or_else(|_| {
-            let error = || StoreError::Host("the store panicked".into());
-            scopes
-                .into_iter()
-                .map(|scope| (scope, Err(error())))
-                .collect()
-        })
-    }
-
-    fn keep(&mut self, id: SlotId, op: Option<OpId>) {
-        let slot = self.slots.get_mut(&id);
-        if let Some(completer) = slot
-            .zip(op)
-            .and_then(|(slot, op)| slot.operations.get_mut(&op))
-        {
-            completer.kept();
-        }
-    }
-
-    /// Acts on the effects of a committed step, in order.
-    pub(crate) fn release(&mut self, id: SlotId, effects: Vec<Effect>) {
-        let Some(slot) = self.slots.get_mut(&id) else {
-            return;
-        };
-        let (now, rng) = (self.clock.now(), &mut Random(&*self.clock));
-        slot.publish(now);
-        for effect in effects {
-            match effect {
-                Effect::Transmit(stanza) => {
-                    if let Err(reason) = slot.transmit(&stanza) {
-                        slot.lose(now, rng, reason);
-                    }
-                }
-                Effect::Event(event) => slot.shared.events.push(event),
-                Effect::Done(op, outcome) => {
-                    if let Some(completer) = slot.operations.remove(&op) {
-                        completer.complete(outcome);
-                    }
-                }
-                Effect::Disconnect(how) => {
-                    slot.hang_up();
-                    slot.plan(now, rng, how);
-                }
-                // A kind this driver does not know is nothing it could act on.
-                _ => {}
+            Ok(step) => {
+                batch.add(slot.fence.clone(), step);
+                Handled::Stepped(op)
+            }
+            Err(fault) => {
+                self.fail(id, fault);
+                Handled::Nothing
             }
         }
-        self.settle(id);
+    }
+
+    /// Acts on the effects of a committed step.
+    pub(crate) fn release(&mut self, id: SlotId, effects: Vec<Effect>) {
+        if let Some(slot) = self.slots.get_mut(&id) {
+            slot.act(self.clock.now(), &mut Random(&*self.clock), effects);
+            self.settle(id);
+        }
     }
 
     /// Puts a slot where it belongs after anything happened to it.
@@ -395,10 +336,12 @@ impl Shard {
 }
 
 enum Handled {
-    /// Nothing left to do in this round; an operation that started in it.
-    Done(Option<OpId>),
     /// The account's rows are being written by another session.
     Later,
+    /// There was nothing to handle, or it failed.
+    Nothing,
+    /// A step is in the batch; an operation that started in it.
+    Stepped(Option<OpId>),
 }
 
 /// A panic of a session or of a host's store costs that session, not the shard.

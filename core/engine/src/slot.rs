@@ -1,10 +1,10 @@
 //! One account as the driver sees it: its session, its connection, what waits for it.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sendpath_handoff::{Completer, EventQueue};
-use sendpath_protocol::effect::{OpId, Reconnect, Stanza};
+use sendpath_protocol::effect::{Effect, OpId, Reconnect, Stanza};
 use sendpath_protocol::error::Fault;
 use sendpath_protocol::event::DisconnectReason;
 use sendpath_protocol::noise::LinkOutput;
@@ -12,7 +12,7 @@ use sendpath_protocol::secret::Entropy;
 use sendpath_protocol::session::{self, Input, SessionConfig};
 use sendpath_protocol::stream::backoff::Backoff;
 use sendpath_protocol::time::{Millis, Mono, Now, UnixSeconds};
-use sendpath_protocol::txn::{Fence, Scope};
+use sendpath_protocol::txn::Fence;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::machine::{Link, Machine};
@@ -24,7 +24,7 @@ pub(crate) const LIMIT: Millis = Millis::from_secs(20);
 const TICK_PAUSE: Millis = Millis(10);
 
 /// Where an account stands.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Status {
     /// The session; `None` while it is being rebuilt after a fault, and after the account closed.
@@ -57,26 +57,23 @@ pub enum ConnectionState {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) events: Arc<EventQueue>,
-    pub(crate) status: Mutex<Status>,
+    status: Mutex<Status>,
 }
 
 impl Shared {
     pub(crate) fn new(event_capacity: usize) -> Arc<Self> {
         Arc::new(Self {
             events: Arc::new(EventQueue::new(event_capacity)),
-            status: Mutex::new(Status {
-                session: None,
-                connection: ConnectionState::Idle,
-                fault: None,
-            }),
+            status: Mutex::default(),
         })
     }
 
     pub(crate) fn status(&self) -> Status {
-        self.status
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Status> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -109,7 +106,6 @@ pub(crate) struct Connection {
 
 pub(crate) struct Slot {
     pub(crate) name: String,
-    pub(crate) scope: Scope,
     pub(crate) fence: Fence,
     pub(crate) config: SessionConfig,
     pub(crate) shared: Arc<Shared>,
@@ -131,6 +127,32 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
+    /// A slot whose session is yet to be built.
+    pub(crate) fn new(
+        name: String,
+        fence: Fence,
+        config: SessionConfig,
+        shared: Arc<Shared>,
+    ) -> Self {
+        Self {
+            name,
+            fence,
+            config,
+            shared,
+            machine: None,
+            inbox: VecDeque::new(),
+            operations: HashMap::new(),
+            wanted: false,
+            connection: None,
+            retry: None,
+            backoff: Backoff::default(),
+            fault: None,
+            armed: None,
+            ticked: None,
+            queued: false,
+        }
+    }
+
     /// Whether an input can be handled.
     pub(crate) fn is_ready(&self) -> bool {
         self.machine.is_some() && !self.inbox.is_empty()
@@ -169,9 +191,35 @@ impl Slot {
         Ok(())
     }
 
-    /// Encrypts and writes, in the order of the effects. Without a connection there is nobody to
-    /// write to, and the session knows or will know.
-    pub(crate) fn transmit(&mut self, stanza: &Stanza) -> Result<(), DisconnectReason> {
+    /// Acts on the effects of a committed step, in order.
+    pub(crate) fn act(&mut self, now: Now, rng: &mut dyn Entropy, effects: Vec<Effect>) {
+        self.publish(now);
+        for effect in effects {
+            match effect {
+                Effect::Transmit(stanza) => {
+                    if let Err(reason) = self.transmit(&stanza) {
+                        self.lose(now, rng, reason);
+                    }
+                }
+                Effect::Event(event) => self.shared.events.push(event),
+                Effect::Done(op, outcome) => {
+                    if let Some(completer) = self.operations.remove(&op) {
+                        completer.complete(outcome);
+                    }
+                }
+                Effect::Disconnect(how) => {
+                    self.hang_up();
+                    self.plan(now, rng, how);
+                }
+                // A kind this driver does not know is nothing it could act on.
+                _ => {}
+            }
+        }
+    }
+
+    /// Encrypts and writes. Without a connection there is nobody to write to, and the session knows
+    /// or will know.
+    fn transmit(&mut self, stanza: &Stanza) -> Result<(), DisconnectReason> {
         let Some(connection) = &mut self.connection else {
             return Ok(());
         };
@@ -240,11 +288,7 @@ impl Slot {
     /// What has run out by now, the plan for the next connection apart.
     pub(crate) fn expire(&mut self, now: Now, rng: &mut dyn Entropy) {
         let over = |at: Option<Mono>| at.is_some_and(|at| at <= now.mono);
-        if over(
-            self.connection
-                .as_ref()
-                .and_then(|connection| connection.limit),
-        ) {
+        if over(self.limit()) {
             let reason = "no connection within 20 seconds".to_owned();
             self.lose(now, rng, DisconnectReason::Network(reason));
         }
@@ -266,11 +310,12 @@ impl Slot {
 
     /// When the driver has to look again.
     pub(crate) fn deadline(&self) -> Option<Mono> {
-        let limit = self
-            .connection
-            .as_ref()
-            .and_then(|connection| connection.limit);
-        [self.tick(), limit, self.retry].into_iter().flatten().min()
+        let all = [self.tick(), self.limit(), self.retry];
+        all.into_iter().flatten().min()
+    }
+
+    fn limit(&self) -> Option<Mono> {
+        self.connection.as_ref()?.limit
     }
 
     /// When the session wants its next tick; `None` while one waits.
@@ -287,7 +332,7 @@ impl Slot {
     /// Shows the handles where we stand.
     pub(crate) fn publish(&self, now: Now) {
         let connection = match (&self.connection, self.retry) {
-            (Some(connection), _) if connection.limit.is_none() => ConnectionState::Up,
+            (Some(_), _) if self.limit().is_none() => ConnectionState::Up,
             (Some(_), _) => ConnectionState::Connecting,
             (None, Some(retry)) => {
                 let wait = i64::try_from(retry.since(now.mono).0.div_ceil(1000));
@@ -297,16 +342,11 @@ impl Slot {
             }
             (None, None) => ConnectionState::Idle,
         };
-        let status = Status {
+        *self.shared.lock() = Status {
             session: self.machine.as_ref().map(|machine| machine.status()),
             connection,
             fault: self.fault.clone(),
         };
-        *self
-            .shared
-            .status
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = status;
     }
 }
 
@@ -316,14 +356,11 @@ impl Drop for Slot {
         self.connection = None;
         self.inbox.clear();
         self.operations.clear();
-        let mut status = self
-            .shared
-            .status
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        status.session = None;
-        status.connection = ConnectionState::Idle;
-        drop(status);
+        let fault = self.fault.take();
+        *self.shared.lock() = Status {
+            fault,
+            ..Status::default()
+        };
         self.shared.events.close();
     }
 }

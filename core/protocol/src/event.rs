@@ -177,6 +177,12 @@ pub enum DisconnectReason {
     },
 }
 
+impl From<LinkError> for DisconnectReason {
+    fn from(error: LinkError) -> Self {
+        Self::Handshake(error)
+    }
+}
+
 /// Why pairing failed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]

@@ -14,7 +14,8 @@ use sendpath_protocol::event::Event;
 use sendpath_protocol::txn::{Changes, Fence, Key, Namespace, Reader, Rows, Scope, Store};
 use sendpath_protocol::verdict::{Cause, MessageId, Outcome};
 
-use super::rig::{Dialed, DrivenClock, FakeDialer, GUARD, SharedStore, cause, open_scripted};
+use super::rig::{Dialed, DrivenClock, FakeDialer, GUARD, cause, open_scripted};
+use super::store::SharedStore;
 use crate::account::{Account, AccountConfig, SendOptions};
 use crate::engine::{Engine, EngineError, StoreSpec};
 
@@ -64,7 +65,7 @@ fn an_operation_is_cancelled_by_its_number() {
     let bench = Bench::new();
     let account = bench.account("a", AccountConfig::default());
     let held = account
-        .send_text("1", "forget", SendOptions::default())
+        .send_text("1", "hold", SendOptions::default())
         .unwrap();
     account.cancel(held.op).unwrap();
     let outcome = held.wait_blocking(GUARD);

@@ -4,3 +4,4 @@ mod engine;
 mod rig;
 mod shard;
 mod socket;
+mod store;

@@ -1,7 +1,7 @@
 //! What the driver's tests drive it with.
 
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
@@ -9,7 +9,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use sendpath_handoff::{AccountEvent, Sending, operation};
 use sendpath_protocol::config::ServerConfig;
 use sendpath_protocol::effect::{Effect, OpId, Reconnect, Stanza};
-use sendpath_protocol::error::{Fault, StoreError};
+use sendpath_protocol::error::Fault;
 use sendpath_protocol::event::{DisconnectReason, Event};
 use sendpath_protocol::jid::Jid;
 use sendpath_protocol::noise::{LinkError, LinkOutput};
@@ -18,12 +18,11 @@ use sendpath_protocol::session::{
     Command, Content, Input, Phase, SendRequest, SessionConfig, Status,
 };
 use sendpath_protocol::time::{Millis, Mono, Now, UnixMillis, UnixSeconds};
-use sendpath_protocol::txn::{
-    self, Changes, Cx, Fence, Key, MemoryStore, Namespace, Reader, Record, Rows, Scope, Step, Store,
-};
+use sendpath_protocol::txn::{self, Cx, Namespace, Reader, Record, Scope, Step};
 use sendpath_protocol::verdict::{Attached, Cause, MessageId, Outcome, Refusal};
 use tokio::sync::{Semaphore, mpsc as frames};
 
+use super::store::SharedStore;
 use crate::clock::Clock;
 use crate::machine::{Link, Machine};
 use crate::shard::{Message, Opening, Request, Shard, SlotId};
@@ -48,7 +47,9 @@ impl Rig {
         let (clock, store) = (Arc::new(DrivenClock::default()), SharedStore::default());
         let (dialer, dials) = FakeDialer::new();
         let boxed = Box::new(store.clone());
-        let (shard, messages) = Shard::new(boxed, clock.clone(), Box::new(dialer), open_scripted);
+        let (inbox, messages) = mpsc::channel();
+        let dialer = Box::new(dialer);
+        let shard = Shard::new(boxed, clock.clone(), dialer, open_scripted, inbox);
         Self {
             shard,
             messages,
@@ -100,7 +101,7 @@ impl Rig {
     pub(super) fn send(&mut self, handle: &Handle, text: &str) -> Sending {
         self.last_op += 1;
         let (op, id) = (OpId(self.last_op), message_id(self.last_op));
-        let (inbox, slot) = (self.shard.inbox(), handle.id);
+        let (inbox, slot) = (self.shard.inbox.clone(), handle.id);
         let cancel = move || drop(inbox.send(Message::Host(slot, Request::Cancel(op))));
         let (sending, completer) = operation(op, id.clone(), None, None, Box::new(cancel));
         let request = SendRequest {
@@ -246,56 +247,6 @@ impl Clock for DrivenClock {
 
     fn subscribe(&self, wake: Box<dyn Fn() + Send + Sync>) {
         *self.wake.lock().unwrap() = Some(wake);
-    }
-}
-
-/// A store in memory that the test keeps a hand on.
-#[derive(Clone, Default)]
-pub(super) struct SharedStore(Arc<Mutex<(MemoryStore, Option<StoreError>)>>);
-
-impl SharedStore {
-    fn lock(&self) -> MutexGuard<'_, (MemoryStore, Option<StoreError>)> {
-        self.0.lock().unwrap()
-    }
-
-    /// Every commit fails from now on, or works again.
-    pub(super) fn break_commits(&self, error: Option<StoreError>) {
-        self.lock().1 = error;
-    }
-
-    pub(super) fn commits(&self) -> u64 {
-        self.lock().0.commits()
-    }
-}
-
-impl Reader for SharedStore {
-    fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
-        self.lock().0.get(key)
-    }
-
-    fn scan(
-        &self,
-        scope: &Scope,
-        ns: Namespace,
-        prefix: &[u8],
-        after: Option<&[u8]>,
-        limit: usize,
-    ) -> Result<Rows, StoreError> {
-        self.lock().0.scan(scope, ns, prefix, after, limit)
-    }
-}
-
-impl Store for SharedStore {
-    fn acquire(&mut self, scope: &Scope) -> Result<Fence, StoreError> {
-        self.lock().0.acquire(scope)
-    }
-
-    fn commit(&mut self, changes: &[(&Changes, &Fence)]) -> Result<(), StoreError> {
-        let mut inner = self.lock();
-        match inner.1.clone() {
-            Some(error) => Err(error),
-            None => inner.0.commit(changes),
-        }
     }
 }
 
@@ -462,22 +413,18 @@ impl Machine for Scripted {
 struct PlainLink;
 
 impl Link for PlainLink {
-    fn receive(
-        &mut self,
-        _now: UnixSeconds,
-        bytes: &[u8],
-    ) -> Result<Vec<LinkOutput>, DisconnectReason> {
+    fn receive(&mut self, _now: UnixSeconds, bytes: &[u8]) -> Result<Vec<LinkOutput>, LinkError> {
         match bytes {
             b"E" => Ok(vec![
                 LinkOutput::Write(b"finish".to_vec()),
                 LinkOutput::Established,
             ]),
-            b"!" => Err(DisconnectReason::Handshake(LinkError::Decrypt)),
+            b"!" => Err(LinkError::Decrypt),
             stanza => Ok(vec![LinkOutput::Stanza(stanza.to_vec())]),
         }
     }
 
-    fn seal(&mut self, stanza: &[u8]) -> Result<Vec<u8>, DisconnectReason> {
+    fn seal(&mut self, stanza: &[u8]) -> Result<Vec<u8>, LinkError> {
         Ok(stanza.to_vec())
     }
 }
