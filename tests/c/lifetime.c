@@ -1,7 +1,5 @@
-/* Exactly one end for every send, calls while somebody closes, forks, and panics. */
+/* Exactly one end for every send, calls while somebody closes, and panics. */
 #include <pthread.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "check.h"
 
@@ -96,27 +94,6 @@ static void close_wakes_everybody(void) {
     EXPECT(SP_STATUS_OK, sp_engine_close(engine, &err));
 }
 
-static void a_child_is_told(void) {
-    sp_engine engine = open_engine("memory:");
-    sp_account account = open_account(engine, "a");
-    int code = -1;
-    pid_t child = fork();
-    CHECK(child >= 0);
-    if (child == 0) {
-        sp_event *event = NULL;
-        EXPECT(SP_STATUS_FORKED, sp_account_connect(account, &err));
-        EXPECT(SP_STATUS_FORKED, sp_account_next_event(account, -1, &event, &err));
-        EXPECT(SP_STATUS_FORKED, sp_account_close(account, &err));
-        EXPECT(SP_STATUS_FORKED, sp_engine_close(engine, &err));
-        /* Another program, so that a leak checker does not count the parent's threads here. */
-        execl("/bin/true", "true", (char *)NULL);
-        _exit(1);
-    }
-    CHECK(waitpid(child, &code, 0) == child && code == 0);
-    EXPECT(SP_STATUS_OK, sp_account_close(account, &err));
-    EXPECT(SP_STATUS_OK, sp_engine_close(engine, &err));
-}
-
 #ifdef SENDPATH_PANIC_INJECTION
 
 static void a_panic_poisons_its_object_only(void) {
@@ -189,7 +166,6 @@ static void a_panic_poisons_its_object_only(void) {
 int main(void) {
     exactly_one_end();
     close_wakes_everybody();
-    a_child_is_told();
 #ifdef SENDPATH_PANIC_INJECTION
     a_panic_poisons_its_object_only();
 #endif

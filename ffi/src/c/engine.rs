@@ -5,7 +5,7 @@ use super::bytes::Slice;
 use super::error::ErrorObject;
 use super::raw::{self, Versioned};
 use super::store::{HostStore, StoreTable};
-use super::{ACCOUNTS, ENGINES, guard, guard_on};
+use super::{ACCOUNTS, ENGINES, fork, guard, guard_on};
 use crate::facade::{AccountConfig, Engine, EngineConfig, Error, Status, StoreSpec};
 
 /// An engine. Zero is none.
@@ -129,6 +129,7 @@ pub extern "C" fn sp_engine_open(
                 return Err(Error::new(Status::InvalidArgument, message));
             }
         };
+        fork::watch()?;
         let engine = Engine::open(EngineConfig { store })?;
         let handle = ENGINES.insert(engine)?;
         if let Some(ownership) = ownership {

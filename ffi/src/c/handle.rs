@@ -6,7 +6,7 @@
 //! ```
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 
 use crate::facade::{Error, Status};
 
@@ -18,6 +18,11 @@ pub(super) struct Table<T> {
     tag: u8,
     slots: RwLock<Slots<T>>,
 }
+
+/// A table that nobody else uses meanwhile.
+pub(super) struct Locked<'a, T>(
+    #[expect(dead_code, reason = "held")] RwLockWriteGuard<'a, Slots<T>>,
+);
 
 struct Slots<T> {
     all: Vec<Slot<T>>,
@@ -70,6 +75,11 @@ impl<T> Table<T> {
         slot.generation += 1;
         slot.entry = Some(entry);
         Ok(self.name(slot.generation, index))
+    }
+
+    /// Keeps every other thread out.
+    pub(super) fn lock(&self) -> Locked<'_, T> {
+        Locked(self.slots.write().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The object that `handle` names.

@@ -21,6 +21,7 @@ mod bytes;
 mod engine;
 mod error;
 mod event;
+mod fork;
 mod handle;
 mod raw;
 mod send;

@@ -6,24 +6,16 @@
     reason = "helpers of tests fail like tests"
 )]
 
-use std::ffi::OsStr;
+mod build;
+mod symbols;
+
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use sendpath_model_server::{Config, ModelServer};
 
-const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-/// What `rustc --print native-static-libs` asks for on Linux.
-const SYSTEM_LIBRARIES: [&str; 6] = ["-lgcc_s", "-lutil", "-lrt", "-lpthread", "-lm", "-ldl"];
-
-#[derive(Clone, Copy, Debug)]
-enum Link {
-    Shared,
-    Static,
-}
+use build::{Link, ROOT, built, compile, output, run, scratch, succeed};
 
 #[test]
 fn misuse_is_a_status_in_every_dialect_and_linkage() {
@@ -46,6 +38,12 @@ fn a_store_of_the_host_is_used_and_freed_once() {
 fn sends_end_once_and_closing_wakes_everybody() {
     run(&compile("lifetime", "gcc", "-std=c99", Link::Shared));
     run(&compile("lifetime", "gcc", "-std=c99", Link::Static));
+}
+
+#[test]
+fn a_fork_is_told_and_hangs_nobody() {
+    run(&compile("fork", "gcc", "-std=c99", Link::Shared));
+    run(&compile("fork", "gcc", "-std=c99", Link::Static));
 }
 
 #[test]
@@ -95,45 +93,6 @@ fn nothing_leaks_and_no_memory_is_misused() {
             .arg("--child-silent-after-fork=yes")
             .arg(&program);
         succeed(&mut checked);
-    }
-}
-
-#[test]
-fn the_static_library_shows_nothing_but_its_own_functions() {
-    let names = output(
-        Command::new("nm")
-            .args(["--defined-only", "--extern-only"])
-            .arg(localised()),
-    );
-    let shown: Vec<_> = names
-        .lines()
-        .filter_map(|line| line.split(' ').nth(2))
-        .collect();
-    assert!(shown.len() > 40, "{shown:?}");
-    assert!(
-        shown.iter().all(|name| name.starts_with("sp_")),
-        "{shown:?}"
-    );
-}
-
-#[test]
-fn the_shared_library_has_its_soname_and_exports_the_header_only() {
-    let dynamic = output(Command::new("readelf").arg("-d").arg(shared()));
-    assert!(
-        dynamic.contains("Library soname: [libsendpath.so.0]"),
-        "{dynamic}"
-    );
-    let names = output(
-        Command::new("nm")
-            .args(["-D", "--defined-only"])
-            .arg(shared()),
-    );
-    let header = include_str!("../include/sendpath.h");
-    for name in names.lines().filter_map(|line| line.split(' ').nth(2)) {
-        assert!(
-            header.contains(&format!("{name}(")),
-            "{name} is not in the header"
-        );
     }
 }
 
@@ -188,110 +147,4 @@ fn example() -> PathBuf {
         "-std=c99",
         Link::Static,
     )
-}
-
-/// Compiles `tests/c/<name>.c`; any warning is an error.
-fn compile(name: &str, compiler: &str, dialect: &str, link: Link) -> PathBuf {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    let program = scratch().join(format!(
-        "{}{dialect}-{link:?}-{count}",
-        name.replace('/', "_")
-    ));
-    let mut command = Command::new(compiler);
-    command
-        .args([
-            dialect,
-            "-g",
-            "-Wall",
-            "-Wextra",
-            "-Werror",
-            "-pedantic",
-            "-Wconversion",
-        ])
-        .args(["-Wno-missing-field-initializers", "-Wno-sign-conversion"])
-        .args(["-D_POSIX_C_SOURCE=200809L", "-I"])
-        .arg(Path::new(ROOT).join("include"))
-        .arg(format!(
-            "-DEXPECTED_VERSION=\"{}\"",
-            env!("CARGO_PKG_VERSION")
-        ));
-    if cfg!(feature = "panic-injection") {
-        command.arg("-DSENDPATH_PANIC_INJECTION");
-    }
-    command
-        .arg("-x")
-        .arg(if compiler == "g++" { "c++" } else { "c" });
-    command.arg(Path::new(ROOT).join(format!("tests/c/{name}.c")));
-    command.args(["-x", "none", "-o"]).arg(&program);
-    match link {
-        Link::Shared => {
-            command.arg(soname()).arg("-lpthread");
-            command.arg(format!("-Wl,-rpath,{}", scratch().display()));
-        }
-        Link::Static => {
-            command.arg(localised()).args(SYSTEM_LIBRARIES);
-        }
-    }
-    succeed(&mut command);
-    program
-}
-
-fn run(program: &Path) {
-    succeed(&mut Command::new(program));
-}
-
-fn localised() -> &'static Path {
-    static MADE: OnceLock<PathBuf> = OnceLock::new();
-    MADE.get_or_init(|| {
-        let made = scratch().join("libsendpath.a");
-        let script = Path::new(ROOT).join("ffi/localise.sh");
-        succeed(Command::new(script).arg(built("libsendpath.a")).arg(&made));
-        made
-    })
-}
-
-/// The shared library under the name that programs look for, without the debug lines that valgrind
-/// cannot read.
-fn soname() -> &'static Path {
-    static MADE: OnceLock<PathBuf> = OnceLock::new();
-    MADE.get_or_init(|| {
-        let made = scratch().join("libsendpath.so.0");
-        let mut strip = Command::new("objcopy");
-        succeed(strip.arg("--strip-debug").arg(shared()).arg(&made));
-        made
-    })
-}
-
-fn shared() -> PathBuf {
-    built("libsendpath.so")
-}
-
-/// Cargo builds all forms of the library for its integration tests, next to `deps`.
-fn built(name: &str) -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let deps = test.parent().unwrap();
-    assert_eq!(deps.file_name(), Some(OsStr::new("deps")));
-    deps.join(name)
-}
-
-fn scratch() -> &'static Path {
-    Path::new(env!("CARGO_TARGET_TMPDIR"))
-}
-
-fn output(command: &mut Command) -> String {
-    String::from_utf8(succeed(command)).unwrap()
-}
-
-fn succeed(command: &mut Command) -> Vec<u8> {
-    let result = command
-        .output()
-        .unwrap_or_else(|e| panic!("{command:?}: {e}"));
-    assert!(
-        result.status.success(),
-        "{command:?}: {}\n{}",
-        result.status,
-        String::from_utf8_lossy(&result.stderr)
-    );
-    result.stdout
 }
