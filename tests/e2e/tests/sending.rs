@@ -180,3 +180,55 @@ fn a_message_to_ourselves_goes_to_our_own_devices_without_a_token() {
     assert!(texts(&world.received(&own)).contains(&"note"));
     world.no_violations();
 }
+
+#[test]
+fn a_device_nobody_announced_is_found_by_the_hash_of_an_ack() {
+    let world = World::linked();
+    world.add(ALICE, Gate::Open);
+    world.send(ALICE.0, "one");
+    world.order(Command::AddDevice {
+        peer: ALICE.0.into(),
+        announce: false,
+    });
+    world.send(ALICE.0, "two");
+    world.send(ALICE.0, "three");
+    let third = world.received(ALICE.0).into_iter();
+    let third = third.filter(|message| message.text.as_deref() == Some("three"));
+    assert_eq!(third.count(), 2);
+    world.no_violations();
+}
+
+#[test]
+fn a_number_that_the_server_knows_in_another_form_is_reached() {
+    let world = World::linked();
+    let (pn, lid) = (ALICE.0.into(), ALICE.1.into());
+    world.order(Command::AddPeer {
+        pn,
+        lid,
+        devices: 1,
+        gate: Gate::Open,
+        aliases: vec!["49155500019".into()],
+    });
+    assert!(matches!(
+        world.send("49155500019", "hello"),
+        Outcome::Accepted { .. }
+    ));
+    assert_eq!(texts(&world.received(ALICE.0)), ["hello"]);
+    world.no_violations();
+}
+
+#[test]
+fn nothing_leaves_after_its_deadline() {
+    let world = World::linked();
+    world.add(ALICE, Gate::Open);
+    world.account.disconnect().unwrap();
+    world.wait_for(Condition::Disconnected { account: None });
+    let mut options = SendOptions::default();
+    options.deadline = Some(std::time::Duration::from_millis(1));
+    let sending = world.account.send_text(ALICE.0, "late", options).unwrap();
+    let Outcome::Refused(refusal) = outcome(&sending) else {
+        panic!("not refused");
+    };
+    assert_eq!(refusal.cause, Cause::DeadlineBeforeSend);
+    assert_eq!(world.judged(), Vec::new());
+}
