@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -98,7 +99,8 @@ async def linked(server: ModelServer, store: str) -> AsyncIterator[sendpath.Acco
 
 async def until(account: sendpath.Account, kind: type[E]) -> E:
     """The next event of that kind."""
-    async for event in account.events():
-        if isinstance(event, kind):
-            return event
+    async with asyncio.timeout(60):
+        async for event in account.events():
+            if isinstance(event, kind):
+                return event
     raise AssertionError(f"closed before {kind.__name__}")

@@ -33,6 +33,8 @@ def test_under_a_lock_a_refusal_says_why_until_when_and_what_next(
     async def main() -> None:
         async with linked(server, store) as account:
             end = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=6)
+            # Pushes are dated in whole seconds; one older than the state read at login is ignored.
+            server("advance_time", seconds=5)
             server("set_timelock", active=True, until=int(end.timestamp()), push=True)
             lock = await until(account, sendpath.TimelockChanged)
             assert (lock.active, lock.until) == (True, end)
