@@ -41,6 +41,14 @@ fn sends_end_once_and_closing_wakes_everybody() {
 }
 
 #[test]
+fn every_send_ends_once_whoever_closes() {
+    let program = compile("once", "gcc", "-std=c99", Link::Shared);
+    let said = output(&mut Command::new(program));
+    let sends: u32 = said.split(' ').next().unwrap().parse().unwrap();
+    assert!(sends >= 100_000, "{said}");
+}
+
+#[test]
 fn a_fork_is_told_and_hangs_nobody() {
     run(&compile("fork", "gcc", "-std=c99", Link::Shared));
     run(&compile("fork", "gcc", "-std=c99", Link::Static));

@@ -115,11 +115,17 @@ impl Account {
         });
         let admission = Admission::take(&self.0.pending, self.0.max_pending);
         let full = admission.is_none();
-        let report = options.report.then(|| shared.events.clone());
+        let report = options.report.then(|| shared.events.promise());
         let (shard, slot) = (core.shard.clone(), *slot);
         // A shard that is gone has completed the operation.
         let cancel = move || drop(shard.send(Message::Host(slot, Request::Cancel(op))));
-        let (sending, completer) = operation(op, id.clone(), report, admission, Box::new(cancel));
+        let (sending, completer) = operation(
+            op,
+            id.clone(),
+            report.transpose()?,
+            admission,
+            Box::new(cancel),
+        );
         if full {
             completer.refuse(Cause::OutboxFull);
             return Ok(sending);
@@ -132,14 +138,18 @@ impl Account {
                 .deadline
                 .map(|after| now.mono.plus(Millis(millis(after)))),
         };
-        core.tell(Message::Host(slot, Request::Send(request, completer)))?;
+        // A shard that is gone drops the completer, so the operation ends all the same.
+        let _ = core.tell(Message::Host(slot, Request::Send(request, completer)));
         Ok(sending)
     }
 
     /// Gives up waiting for a send that was started without `SendOptions::report`: its outcome goes
     /// into the event queue, as [`AccountEvent::Done`].
-    pub fn report(&self, sending: Sending) {
-        self.0.shared.events.report(sending);
+    ///
+    /// # Errors
+    /// `sending`, when the account is closed; its outcome comes at once then.
+    pub fn report(&self, sending: Sending) -> Result<(), Sending> {
+        self.0.shared.events.report(sending)
     }
 
     /// As [`Sending::cancel`], by number. An operation that has ended is left alone.

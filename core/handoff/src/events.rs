@@ -5,13 +5,16 @@
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use sendpath_protocol::effect::OpId;
 use sendpath_protocol::event::Event;
 use sendpath_protocol::verdict::Outcome;
+
+#[cfg(unix)]
+use crate::signal;
 
 /// One thing told to the host, in order.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -60,6 +63,8 @@ struct State {
     events: usize,
     /// Events dropped behind the last item.
     gap: u64,
+    /// Completions that are still to come, also after the close.
+    promised: usize,
     closed: bool,
     tasks: Vec<(u64, Waker)>,
     /// Tells the entries of `tasks` apart.
@@ -94,17 +99,21 @@ impl EventQueue {
         self.wake(state);
     }
 
-    /// Adds a completion.
-    pub fn push_done(&self, op: OpId, outcome: Outcome) {
+    /// Announces a completion. Until it is there nobody hears that nothing is left, even if the
+    /// queue is closed meanwhile.
+    ///
+    /// # Errors
+    /// [`Closed`] when it is closed already.
+    pub fn promise(self: &Arc<Self>) -> Result<Promise, Closed> {
         let mut state = self.lock();
-        if !state.closed {
-            state.close_gap();
-            state.items.push_back(AccountEvent::Done { op, outcome });
-            self.wake(state);
+        if state.closed {
+            return Err(Closed);
         }
+        state.promised += 1;
+        Ok(Promise(self.clone()))
     }
 
-    /// Nothing is added any more; what is there can still be taken.
+    /// Nothing is added any more but what was promised; what is there can still be taken.
     pub fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
@@ -121,7 +130,7 @@ impl EventQueue {
     /// # Errors
     /// [`Closed`] when nothing is left.
     pub fn next(&self, timeout: Option<Duration>) -> Result<Option<AccountEvent>, Closed> {
-        let nothing = |state: &mut State| !state.is_readable() && !state.closed;
+        let nothing = |state: &mut State| !state.is_readable() && !state.is_over();
         let state = self.lock();
         let mut state = match timeout {
             None => self
@@ -146,7 +155,7 @@ impl EventQueue {
 
     /// Waits until there is something to take, or the queue is closed.
     pub async fn readable(&self) {
-        let look = |state: &mut State| (state.is_readable() || state.closed).then_some(());
+        let look = |state: &mut State| (state.is_readable() || state.is_over()).then_some(());
         self.wait(look).await;
     }
 
@@ -195,6 +204,27 @@ impl EventQueue {
     }
 }
 
+/// A completion that the queue waits for.
+#[derive(Debug)]
+pub struct Promise(Arc<EventQueue>);
+
+impl Promise {
+    /// Adds the completion.
+    pub fn keep(self, op: OpId, outcome: Outcome) {
+        let mut state = self.0.lock();
+        state.close_gap();
+        state.items.push_back(AccountEvent::Done { op, outcome });
+    }
+}
+
+impl Drop for Promise {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.promised -= 1;
+        self.0.wake(state);
+    }
+}
+
 /// A task that waits; it leaves nothing behind when it gives up.
 struct Waiting<'a> {
     queue: &'a EventQueue,
@@ -227,7 +257,11 @@ impl State {
             self.close_gap();
         }
         let Some(item) = self.items.pop_front() else {
-            return if self.closed { Err(Closed) } else { Ok(None) };
+            return if self.is_over() {
+                Err(Closed)
+            } else {
+                Ok(None)
+            };
         };
         self.events -= usize::from(matches!(item, AccountEvent::Event(_)));
         self.show();
@@ -245,68 +279,17 @@ impl State {
         !self.items.is_empty() || self.gap > 0
     }
 
+    fn is_over(&self) -> bool {
+        self.closed && self.promised == 0
+    }
+
     fn show(&mut self) {
         #[cfg(unix)]
         {
-            let readable = self.is_readable() || self.closed;
+            let readable = self.is_readable() || self.is_over();
             if let Some(signal) = &mut self.signal {
                 signal.set(readable);
             }
-        }
-    }
-}
-
-#[cfg(unix)]
-mod signal {
-    use std::io::{self, Read, Write};
-    use std::os::fd::{AsRawFd, RawFd};
-    use std::os::unix::net::UnixStream;
-
-    /// A pair of sockets with one byte in it while raised.
-    #[derive(Debug)]
-    pub(super) struct Signal {
-        host: UnixStream,
-        ours: UnixStream,
-        raised: bool,
-    }
-
-    impl Signal {
-        pub(super) fn new() -> io::Result<Self> {
-            let (host, ours) = UnixStream::pair()?;
-            host.set_nonblocking(true)?;
-            ours.set_nonblocking(true)?;
-            Ok(Self {
-                host,
-                ours,
-                raised: false,
-            })
-        }
-
-        pub(super) fn set(&mut self, raised: bool) {
-            if raised != self.raised {
-                // A byte always fits: at most one is in the pair.
-                let moved = if raised {
-                    self.ours.write(&[1])
-                } else {
-                    self.host.read(&mut [0])
-                };
-                self.raised = raised == moved.is_ok();
-            }
-        }
-
-        pub(super) fn descriptor(&self) -> RawFd {
-            self.host.as_raw_fd()
-        }
-
-        /// What `poll` would see, without a look at our own books.
-        #[cfg(test)]
-        pub(super) fn has_byte(&self) -> bool {
-            let mut probe = self.host.try_clone().unwrap();
-            let found = probe.read(&mut [0; 2]).is_ok();
-            if found {
-                (&self.ours).write_all(&[1]).unwrap();
-            }
-            found
         }
     }
 }
@@ -315,7 +298,6 @@ mod signal {
 mod tests {
     use std::future::Future;
     use std::pin::pin;
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::Context;
     use std::thread;
@@ -328,9 +310,9 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_counted_where_it_is_missing() {
-        let queue = EventQueue::new(2);
+        let queue = Arc::new(EventQueue::new(2));
         (0..5).for_each(|_| queue.push(Event::Connected));
-        queue.push_done(OpId(1), outcome());
+        tell_done(&queue, OpId(1));
         queue.push(Event::Connected);
         let connected = || AccountEvent::Event(Event::Connected);
         let done = AccountEvent::Done {
@@ -346,14 +328,14 @@ mod tests {
 
     #[test]
     fn completions_are_never_dropped() {
-        let queue = EventQueue::new(1);
-        (0..1000).for_each(|op| queue.push_done(OpId(op), outcome()));
+        let queue = Arc::new(EventQueue::new(1));
+        (0..1000).for_each(|op| tell_done(&queue, OpId(op)));
         assert_eq!(drain(&queue).len(), 1000);
     }
 
     #[test]
     fn a_task_that_gives_up_waiting_takes_nothing_and_leaves_nothing() {
-        let queue = EventQueue::new(9);
+        let queue = Arc::new(EventQueue::new(9));
         let mut context = Context::from_waker(Waker::noop());
         {
             let mut waiting = pin!(queue.readable());
@@ -372,18 +354,18 @@ mod tests {
 
     #[test]
     fn a_closed_queue_takes_nothing_and_gives_what_it_had() {
-        let queue = EventQueue::new(9);
+        let queue = Arc::new(EventQueue::new(9));
         queue.push(Event::Connected);
         queue.close();
         queue.push(Event::Connected);
-        queue.push_done(OpId(1), outcome());
+        assert!(queue.promise().is_err());
         assert!(matches!(queue.next(None), Ok(Some(_))));
         assert_eq!(queue.next(None), Err(Closed));
     }
 
     #[test]
     fn an_empty_queue_times_out() {
-        let queue = EventQueue::new(1);
+        let queue = Arc::new(EventQueue::new(1));
         assert_eq!(queue.next(Some(Duration::ZERO)), Ok(None));
     }
 
@@ -421,7 +403,7 @@ mod tests {
                 let queue = &queue;
                 scope.spawn(move || {
                     for n in 0..EACH {
-                        queue.push_done(OpId(writer * EACH + n), outcome());
+                        tell_done(queue, OpId(writer * EACH + n));
                         thread::yield_now();
                     }
                 });
@@ -441,7 +423,7 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn the_descriptor_is_readable_exactly_while_there_is_something() {
-        let queue = EventQueue::new(9);
+        let queue = Arc::new(EventQueue::new(9));
         queue.push(Event::Connected);
         queue.descriptor().unwrap();
         let raised = || queue.lock().signal.as_ref().unwrap().has_byte();
@@ -451,7 +433,7 @@ mod tests {
         assert!(raised(), "one is left");
         queue.next(None).unwrap();
         assert!(!raised());
-        queue.push_done(OpId(1), outcome());
+        tell_done(&queue, OpId(1));
         assert!(raised());
         queue.next(None).unwrap();
         assert!(!raised());
@@ -464,6 +446,10 @@ mod tests {
             id: MessageId::parse("X").unwrap(),
             still_trying: false,
         })
+    }
+
+    fn tell_done(queue: &Arc<EventQueue>, op: OpId) {
+        queue.promise().unwrap().keep(op, outcome());
     }
 
     fn drain(queue: &EventQueue) -> Vec<AccountEvent> {

@@ -7,6 +7,8 @@
 
 mod events;
 mod operation;
+#[cfg(unix)]
+mod signal;
 
-pub use events::{AccountEvent, Closed, EventQueue};
+pub use events::{AccountEvent, Closed, EventQueue, Promise};
 pub use operation::{Admission, Completer, Sending, operation};

@@ -13,7 +13,7 @@ use std::time::Duration;
 use sendpath_protocol::effect::OpId;
 use sendpath_protocol::verdict::{Attached, Cause, Lost, MessageId, Outcome, Refusal};
 
-use crate::events::EventQueue;
+use crate::events::{EventQueue, Promise};
 
 /// A send under way. It resolves to its [`Outcome`]; dropping it does not call the message back.
 #[must_use = "the outcome tells whether the message was accepted"]
@@ -61,15 +61,22 @@ impl Sending {
 
 impl EventQueue {
     /// Nobody waits for `sending` any more: its outcome goes here instead.
-    pub fn report(self: &Arc<Self>, sending: Sending) {
+    ///
+    /// # Errors
+    /// `sending`, when the queue is closed.
+    pub fn report(self: &Arc<Self>, sending: Sending) -> Result<(), Sending> {
+        let Ok(promise) = self.promise() else {
+            return Err(sending);
+        };
         let mut state = sending.shared.lock();
         match state.outcome.clone() {
             Some(outcome) => {
                 drop(state);
-                self.push_done(sending.op, outcome);
+                promise.keep(sending.op, outcome);
             }
-            None => state.report = Some(self.clone()),
+            None => state.report = Some(promise),
         }
+        Ok(())
     }
 }
 
@@ -106,7 +113,7 @@ struct State {
     outcome: Option<Outcome>,
     task: Option<Waker>,
     /// Gets a copy of the outcome.
-    report: Option<Arc<EventQueue>>,
+    report: Option<Promise>,
 }
 
 impl Shared {
@@ -143,7 +150,7 @@ enum Stage {
 pub fn operation(
     op: OpId,
     id: MessageId,
-    report: Option<Arc<EventQueue>>,
+    report: Option<Promise>,
     admission: Option<Admission>,
     cancel: Box<dyn Fn() + Send + Sync>,
 ) -> (Sending, Completer) {
@@ -208,8 +215,8 @@ impl Completer {
         drop(state);
         self.shared.ended.notify_all();
         task.into_iter().for_each(Waker::wake);
-        if let Some(events) = report {
-            events.push_done(self.op, outcome);
+        if let Some(report) = report {
+            report.keep(self.op, outcome);
         }
     }
 }
@@ -252,7 +259,7 @@ impl Drop for Admission {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::events::AccountEvent;
+    use crate::events::{AccountEvent, Closed};
 
     #[test]
     fn what_nobody_completes_ends_as_what_is_known_of_it() {
@@ -277,7 +284,7 @@ mod tests {
     #[test]
     fn an_outcome_is_delivered_once() {
         let events = Arc::new(EventQueue::new(1));
-        let (sending, completer) = start(Some(events.clone()), None);
+        let (sending, completer) = start(Some(events.promise().unwrap()), None);
         completer.complete(lost());
         assert_eq!(sending.outcome(), Some(lost()), "not what dropping says");
         let done = AccountEvent::Done {
@@ -286,6 +293,38 @@ mod tests {
         };
         assert_eq!(events.next(None), Ok(Some(done)));
         assert_eq!(events.next(Some(Duration::ZERO)), Ok(None));
+    }
+
+    #[test]
+    fn what_was_started_before_the_close_is_told_after_it() {
+        let events = Arc::new(EventQueue::new(1));
+        let (_sending, completer) = start(Some(events.promise().unwrap()), None);
+        let (given_up, other) = start(None, None);
+        events.report(given_up).unwrap();
+        events.close();
+        assert_eq!(events.next(Some(Duration::ZERO)), Ok(None), "not the end");
+        drop(completer);
+        assert!(matches!(
+            events.next(None),
+            Ok(Some(AccountEvent::Done { .. }))
+        ));
+        other.complete(lost());
+        assert!(matches!(
+            events.next(None),
+            Ok(Some(AccountEvent::Done { .. }))
+        ));
+        assert_eq!(events.next(None), Err(Closed));
+    }
+
+    #[test]
+    fn a_closed_queue_gives_back_what_it_cannot_report() {
+        let events = Arc::new(EventQueue::new(1));
+        events.close();
+        let (sending, completer) = start(None, None);
+        let sending = events.report(sending).unwrap_err();
+        completer.complete(lost());
+        assert_eq!(sending.wait_blocking(None), Some(lost()));
+        assert_eq!(events.next(None), Err(Closed));
     }
 
     #[test]
@@ -316,10 +355,7 @@ mod tests {
         assert_eq!(asked.load(Ordering::Relaxed), 1);
     }
 
-    fn start(
-        report: Option<Arc<EventQueue>>,
-        admission: Option<Admission>,
-    ) -> (Sending, Completer) {
+    fn start(report: Option<Promise>, admission: Option<Admission>) -> (Sending, Completer) {
         operation(OpId(1), id(), report, admission, Box::new(|| {}))
     }
 

@@ -115,8 +115,7 @@ impl Account {
         text: &str,
         options: SendOptions,
     ) -> Result<OpId, Error> {
-        let pending = self.send_text(to, text, options)?;
-        Ok(pending.op())
+        Ok(self.start_text(to, text, options, true)?.op)
     }
 
     /// Sends a text and returns something to wait for.
@@ -124,12 +123,22 @@ impl Account {
     /// # Errors
     /// As [`Account::send_text_start`].
     pub fn send_text(&self, to: &str, text: &str, options: SendOptions) -> Result<Pending, Error> {
+        let sending = self.start_text(to, text, options, false)?;
+        Ok(Pending::new(self.0.core.clone(), sending))
+    }
+
+    fn start_text(
+        &self,
+        to: &str,
+        text: &str,
+        options: SendOptions,
+        report: bool,
+    ) -> Result<core::Sending, Error> {
         let mut settings = core::SendOptions::default();
         settings.id = options.id;
         settings.deadline = options.deadline;
-        let core = self.core()?;
-        let sending = core.send_text(to, text, settings)?;
-        Ok(Pending::new(core.clone(), sending))
+        settings.report = report;
+        Ok(self.core()?.send_text(to, text, settings)?)
     }
 
     /// Sends a text; `done` runs exactly once on a library thread, also after a cancel and on close.
@@ -143,12 +152,12 @@ impl Account {
         options: SendOptions,
         done: impl FnOnce(Completion) + Send + 'static,
     ) -> Result<OpId, Error> {
-        let pending = self.send_text(to, text, options)?;
-        let op = pending.op();
+        let sending = self.start_text(to, text, options, false)?;
+        let op = sending.op;
         let completer = Completer::new(op, done, Arc::clone(&self.0.in_flight));
         self.0
             .handle
-            .spawn(async move { completer.complete(pending.await) });
+            .spawn(async move { completer.complete(Completion::new(op, sending.await)) });
         Ok(op)
     }
 

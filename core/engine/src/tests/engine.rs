@@ -51,8 +51,8 @@ fn an_outcome_nobody_waits_for_any_more_becomes_an_event() {
     let accepted = ended.wait_blocking(GUARD).unwrap();
     let open = start("forget");
     let (first, second) = (ended.op, open.op);
-    account.report(ended);
-    account.report(open);
+    account.report(ended).unwrap();
+    account.report(open).unwrap();
     bench.engine.close().unwrap();
     let done = drain(&account);
     let ops: Vec<_> = done.iter().map(|(op, _)| *op).collect();
