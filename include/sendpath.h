@@ -240,7 +240,8 @@ enum sp_event_kind
     SP_EVENT_KIND_MESSAGE = 7,
     // Another device got or read our message: IDS, SENDER, WHAT, and TIME if known.
     SP_EVENT_KIND_RECEIPT = 8,
-    // A send ended: OP, STATUS, and ID, TIME, ATTACHED if known; the error tells the rest.
+    // A send ended: OP, STATUS, and ID, TIME, ATTACHED if known; the error tells the rest. OP is 0
+    // for a message that an earlier run of the program had sent.
     SP_EVENT_KIND_OUTCOME = 9,
     // The refusal of IDS may be over: PEER.
     SP_EVENT_KIND_MAY_RETRY = 10,

@@ -49,7 +49,7 @@ type Event struct {
 	What     string   `json:"what"`
 	Active   bool     `json:"active"`
 	Fresh    bool     `json:"fresh"`
-	Op       uint64   `json:"op"`
+	Op       uint64   `json:"op"` // 0 for a message that an earlier run of the program had sent
 	Status   Code     `json:"status"`
 	Attached string   `json:"attached"`
 	Dropped  int64    `json:"dropped"`

@@ -45,7 +45,7 @@ pub enum Event {
     },
     /// A send ended that nobody waited for.
     Outcome {
-        /// The operation.
+        /// The operation; 0 for a message that an earlier run of the program had sent.
         op: u64,
         /// Id of the message.
         id: Option<String>,

@@ -30,6 +30,10 @@ impl From<core::AccountEvent> for AccountEvent {
     fn from(event: core::AccountEvent) -> Self {
         match event {
             core::AccountEvent::Done { op, outcome } => Self::Outcome(Completion::new(op, outcome)),
+            // The message of an earlier run; the numbers of this one begin at 1.
+            core::AccountEvent::Event(Event::Settled(outcome)) => {
+                Self::Outcome(Completion::new(OpId(0), outcome))
+            }
             core::AccountEvent::Event(event) => Self::Account(event),
             core::AccountEvent::Overflow { dropped } => Self::Overflow { dropped },
             _ => Self::Unknown,
@@ -40,7 +44,7 @@ impl From<core::AccountEvent> for AccountEvent {
 /// The end of an operation; every operation has exactly one.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Completion {
-    /// The operation.
+    /// The operation; 0 for a message that an earlier run of the program had sent.
     pub op: OpId,
     /// How it ended.
     pub result: Result<Receipt, Error>,
@@ -76,4 +80,21 @@ pub struct Receipt {
     pub server_time: Option<UnixSeconds>,
     /// What the message carried to open the chat.
     pub attached: Attached,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_an_earlier_runs_message_is_an_outcome_without_an_operation() {
+        let accepted = Outcome::Accepted {
+            id: MessageId::parse("3EB0").unwrap(),
+            server_time: None,
+            attached: Attached::Undecided,
+        };
+        let settled = core::AccountEvent::Event(Event::Settled(accepted.clone()));
+        let told = AccountEvent::Outcome(Completion::new(OpId(0), accepted));
+        assert_eq!(AccountEvent::from(settled), told);
+    }
 }

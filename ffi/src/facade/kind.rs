@@ -23,7 +23,8 @@ pub enum EventKind {
     Message = 7,
     /// Another device got or read our message: IDS, SENDER, WHAT, and TIME if known.
     Receipt = 8,
-    /// A send ended: OP, STATUS, and ID, TIME, ATTACHED if known; the error tells the rest.
+    /// A send ended: OP, STATUS, and ID, TIME, ATTACHED if known; the error tells the rest. OP is 0
+    /// for a message that an earlier run of the program had sent.
     Outcome = 9,
     /// The refusal of IDS may be over: PEER.
     MayRetry = 10,

@@ -91,6 +91,7 @@ class Other(Event):
 class SendEnded(Event):
     """A send ended that nobody waited for any more."""
 
+    #: The operation; 0 for a message that an earlier run of the program had sent.
     op: int
     id: str | None
     time: datetime | None

@@ -73,6 +73,7 @@ public sealed interface Event {
 
     /** A send ended that nobody waited for any more. */
     public data class SendEnded(
+        /** The operation; 0 for a message that an earlier run of the program had sent. */
         val op: Long,
         val id: String?,
         val time: Instant?,
