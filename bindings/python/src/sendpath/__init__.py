@@ -1,4 +1,4 @@
-"""Send WhatsApp messages that are not refused with 463, and learn why when one is.
+"""Send WhatsApp messages, and learn why one is refused.
 
 ``sendpath`` is for asyncio; :mod:`sendpath.sync` has the same names for everything else.
 """
