@@ -24,6 +24,20 @@ native_build() {
         cargo build --quiet --locked --profile "$profile" -p sendpath-uniffi --features "${1-}"
         cargo build --quiet --locked --profile ffi -p uniffi-bindgen
     )
+    native_check "$out/libsendpath_uniffi.so"
+}
+
+# native_check FILE: fails unless a built library has the symbols that the generator reads, and
+# nothing of the generator, whose features must not have come along.
+native_check() {
+    require nm "binutils"
+    local symbols
+    symbols=$(nm -C "$1" 2>/dev/null)
+    case $symbols in
+        *uniffi_bindgen::*) echo "${0##*/}: $1 contains the generator" >&2; exit 1 ;;
+        *UNIFFI_META_*) ;;
+        *) echo "${0##*/}: $1 has no metadata: stripped too early" >&2; exit 1 ;;
+    esac
 }
 
 # native_generate LANGUAGE FOLDER [CONFIG]
