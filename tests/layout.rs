@@ -88,9 +88,11 @@ fn functions_fit_on_a_screen() {
 fn unsafe_code_lives_at_the_c_boundary_only() {
     let allowed =
         |path: &str| path.starts_with("ffi/src/c/") || path.starts_with("bindings/uniffi/");
+    // They look for the words themselves.
+    let searching = ["tests/layout.rs", "tests/guard.rs"];
     let stray: Vec<_> = sources(&[".rs"])
         .into_iter()
-        .filter(|path| !allowed(path) && path != "tests/layout.rs")
+        .filter(|path| !allowed(path) && !searching.contains(&&**path))
         .filter(|path| {
             read(path)
                 .lines()

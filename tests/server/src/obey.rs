@@ -27,9 +27,9 @@ impl World {
             Command::AddDevice { .. }
             | Command::AddPeer { .. }
             | Command::IdentityChange { .. }
-            | Command::IssueToken { .. }
+            | Command::RemoveDevice { .. } => self.obey_about_devices(command),
+            Command::IssueToken { .. }
             | Command::PeerSend { .. }
-            | Command::RemoveDevice { .. }
             | Command::RetryRequest { .. }
             | Command::SetBehaviour { .. }
             | Command::SetGate { .. } => self.obey_about_peer(command),
@@ -56,7 +56,7 @@ impl World {
         obeyed.unwrap_or_else(Reply::error)
     }
 
-    fn obey_about_peer(&mut self, command: Command) -> Obeyed {
+    fn obey_about_devices(&mut self, command: Command) -> Obeyed {
         match command {
             Command::AddPeer {
                 pn,
@@ -103,6 +103,13 @@ impl World {
                 let person = self.person(&peer)?;
                 self.change_identity(person, announce);
             }
+            _ => return Err("not about devices".into()),
+        }
+        Ok(Reply::Done)
+    }
+
+    fn obey_about_peer(&mut self, command: Command) -> Obeyed {
+        match command {
             Command::IssueToken { .. } => return self.issue_token(command),
             Command::PeerSend {
                 peer,
