@@ -256,7 +256,7 @@ impl Cause {
                 "The account may not start chats for now, and the stored token of this contact was not accepted. Wait for the end of the lock or for a message from the contact."
             }
             Self::ColdRefused => {
-                "WhatsApp does not let this account write to a contact that never wrote to it. Waiting does not help: the contact must write first, or write once from the phone."
+                "WhatsApp does not let this account write to this contact first: the contact has given it no token. Waiting does not help; the contact must write, or write once from the phone."
             }
             Self::ColdRefusedWithCstoken => {
                 "A first message to this contact is refused by WhatsApp although it carried the account's own proof. Waiting does not help: the contact must write first, or write once from the phone."

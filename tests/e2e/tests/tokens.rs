@@ -136,7 +136,8 @@ fn twenty_refusals_at_once_ask_once() {
             timeout_ms: 30_000,
         });
     }
-    let asked = world.questions().get("w:mex/query").copied().unwrap_or(0);
+    let kind = "w:mex/query".into();
+    world.wait_for(Condition::Iq { kind, count: 1 });
     let sendings: Vec<_> = (0..20)
         .map(|n| world.start(&format!("49155502{n:02}"), "hi"))
         .collect();
@@ -146,8 +147,8 @@ fn twenty_refusals_at_once_ask_once() {
         };
         assert_eq!(refusal.cause, Cause::ColdRefused);
     }
-    let pulls = world.questions().get("w:mex/query").copied().unwrap_or(0) - asked;
-    assert_eq!(pulls, 1, "{:?}", world.questions());
+    let pulls = world.questions().get("w:mex/query").copied();
+    assert_eq!(pulls, Some(2), "one at login, one for all of them");
     assert_eq!(world.judged().len(), 20);
     world.no_violations();
 }
@@ -226,5 +227,19 @@ fn a_refused_message_issues_nothing() {
         peer: Some(ALICE.0.into()),
         count: 1,
     });
+    world.no_violations();
+}
+
+#[test]
+fn a_contact_that_wrote_is_not_called_cold() {
+    let world = World::linked();
+    world.add(ALICE, Gate::Token);
+    world.peer_writes(ALICE, "hi");
+    world.event(|event| matches!(event, Event::Message(_)).then_some(()));
+    let refusal = world.refused(ALICE.0, "hello");
+    assert_eq!(
+        (refusal.cause, refusal.next()),
+        (Cause::TokenMissingWarm, Next::AskContactToWrite)
+    );
     world.no_violations();
 }

@@ -67,6 +67,7 @@ pub struct Session {
     outbox: Outbox,
     refused: Vec<refusal::Open>,
     waiting: refusal::Waiting,
+    heard: receive::Heard,
     retries: retry::Counts,
     /// Inputs that made no sense and were answered, but changed nothing.
     ignored: u64,
@@ -113,6 +114,7 @@ impl Session {
                 outbox,
                 refused: Vec::new(),
                 waiting: refusal::Waiting::default(),
+                heard: receive::Heard::default(),
                 retries: retry::Counts::default(),
                 ignored: 0,
                 slot,

@@ -6,6 +6,8 @@
 //! The new ratchet state and the event leave in the step that also answers the stanza; a stanza that
 //! was not answered is delivered again, and the ratchet then knows it as a duplicate.
 
+use std::collections::BTreeMap;
+
 use prost::Message as _;
 
 use crate::error::Fault;
@@ -13,7 +15,7 @@ use crate::event::{Event, IncomingMessage, ReceiptKind};
 use crate::jid::{Jid, Server};
 use crate::lidmap::{self, Mapping};
 use crate::pb;
-use crate::peer::DeviceAddress;
+use crate::peer::{DeviceAddress, PeerKey};
 use crate::session::Session;
 use crate::signal::{self, DecryptError, EncType, padding};
 use crate::stream::ack;
@@ -29,6 +31,27 @@ struct Source {
     sender: Jid,
     from_me: bool,
     pairwise: bool,
+}
+
+/// Contacts that wrote since the start of this process, with the server time of the last message;
+/// bounded, so that a busy account forgets some.
+#[derive(Debug, Default)]
+pub(super) struct Heard(BTreeMap<PeerKey, UnixSeconds>);
+
+impl Heard {
+    const MOST: usize = 4096;
+
+    fn add(&mut self, peer: PeerKey, t: UnixSeconds) {
+        if self.0.len() >= Self::MOST && !self.0.contains_key(&peer) {
+            self.0.pop_first();
+        }
+        self.0.insert(peer, t);
+    }
+
+    /// When the contact wrote last, if it is remembered.
+    pub(super) fn last(&self, peer: &PeerKey) -> Option<UnixSeconds> {
+        self.0.get(peer).copied()
+    }
 }
 
 impl Session {
@@ -197,6 +220,12 @@ impl Session {
         }
         if !source.pairwise {
             return Ok(());
+        }
+        if !source.from_me
+            && let Some(address) = self.address(cx, &source.sender)?
+        {
+            let now = self.server_now(cx);
+            self.heard.add(address.peer, now);
         }
         let text = message.conversation.or_else(|| {
             message

@@ -16,6 +16,7 @@ use crate::limits::{capping, timelock};
 use crate::mex::{self, MexError, Question};
 use crate::peer::{Names, PeerKey};
 use crate::send::outbox::OutboxRecord;
+use crate::session::receive::Heard;
 use crate::session::{Account, Phase, Purpose, Session};
 use crate::stream::iq::IqEnd;
 use crate::tctoken::policy::class;
@@ -196,7 +197,14 @@ impl Session {
         let now = self.server_now(cx);
         let attached = open.record.attached();
         let diagnosis = match (&mut self.account, open.record.to.parse::<Jid>()) {
-            (Some(account), Ok(to)) => diagnose(cx, account, &open, &to, code, timelock, now)?,
+            (Some(account), Ok(to)) => {
+                let facts = Facts {
+                    code,
+                    timelock,
+                    heard: &self.heard,
+                };
+                diagnose(cx, account, &open, &to, &facts, now)?
+            }
             _ => Diagnosis {
                 cause: Cause::ServerRefused,
                 until: None,
@@ -238,13 +246,19 @@ impl Session {
     }
 }
 
+/// What is known beside the rows.
+struct Facts<'a> {
+    code: u16,
+    timelock: Limit,
+    heard: &'a Heard,
+}
+
 fn diagnose(
     cx: &mut Cx<'_>,
     account: &mut Account,
     open: &Open,
     to: &Jid,
-    code: u16,
-    timelock: Limit,
+    facts: &Facts<'_>,
     now: crate::time::UnixSeconds,
 ) -> Result<Diagnosis, Fault> {
     let attached = open.record.attached();
@@ -256,15 +270,21 @@ fn diagnose(
     let capped = account
         .capping
         .capped(&capping::CappingProps::default(), now);
+    let last = names.canonical().and_then(|peer| facts.heard.last(peer));
+    // Silence since the start of this process proves nothing.
+    let wrote_recently = match last {
+        Some(t) if now.since(t) < classify::WARM => Fact::Yes,
+        _ => Fact::Unknown,
+    };
     let diagnosis = classify::classify(
         &Evidence {
-            code,
+            code: facts.code,
             class: class(to, account.tokens.own()),
             attached,
-            timelock,
+            timelock: facts.timelock,
             capping: capped.map_or(Limit::Inactive, |capped| Limit::Active(Some(capped.until))),
             token,
-            wrote_recently: Fact::Unknown,
+            wrote_recently,
             history_complete: Fact::Unknown,
             paired_for: None,
             address_fits: Fact::Unknown,
