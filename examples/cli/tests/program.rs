@@ -42,7 +42,7 @@ fn a_linked_account_sends_and_says_why_it_was_refused() {
     assert_eq!(field(&refused, "cause"), "COLD_REFUSED");
     assert_eq!(field(&refused, "server code"), "463");
     assert_eq!(field(&refused, "next"), "ask_contact_to_write");
-    assert!(field(&refused, "advice").contains("the contact must write first"));
+    assert!(field(&refused, "advice").contains("the contact must write"));
 }
 
 #[test]
