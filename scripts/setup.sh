@@ -12,6 +12,9 @@ fi
 packages=()
 command -v valgrind >/dev/null || packages+=(valgrind)
 command -v npm >/dev/null || packages+=(nodejs npm)
+command -v pkg-config >/dev/null || packages+=(pkg-config)
+command -v objcopy >/dev/null || packages+=(binutils)
+python3 -c 'import ensurepip' 2>/dev/null || packages+=(python3-venv)
 if [ ${#packages[@]} -gt 0 ]; then
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${packages[@]}" >/dev/null
