@@ -114,8 +114,8 @@ impl World {
         });
     }
 
-    /// The contact gives us a token; returns when it is durable here.
-    pub fn give_token(&self, person: Person, t: Option<i64>) -> String {
+    /// The contact issues a token to us; its bytes in hex.
+    pub fn issue(&self, person: Person, t: Option<i64>) -> String {
         let issue = Command::IssueToken {
             peer: person.0.into(),
             account: None,
@@ -124,9 +124,15 @@ impl World {
             push: true,
             from_lid: true,
         };
-        let Reply::Token { bytes, .. } = self.order(issue) else {
-            panic!("no token")
-        };
+        match self.order(issue) {
+            Reply::Token { bytes, .. } => bytes,
+            other => panic!("unexpected reply {other:?}"),
+        }
+    }
+
+    /// As [`World::issue`], and waits until the token is durable here.
+    pub fn give_token(&self, person: Person, t: Option<i64>) -> String {
+        let bytes = self.issue(person, t);
         self.event(|event| matches!(event, Event::TokenStored { .. }).then_some(()));
         bytes
     }

@@ -212,14 +212,7 @@ fn what_came_while_we_were_away_is_delivered() {
     world.account.disconnect().unwrap();
     world.wait_for(Condition::Disconnected { account: None });
     world.peer_writes(ALICE, "are you there?");
-    world.order(Command::IssueToken {
-        peer: ALICE.0.into(),
-        account: None,
-        bytes: None,
-        t: None,
-        push: true,
-        from_lid: true,
-    });
+    world.issue(ALICE, None);
     world.account.connect().unwrap();
     world.event(|event| matches!(event, Event::TokenStored { .. }).then_some(()));
     assert!(matches!(

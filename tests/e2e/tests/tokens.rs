@@ -63,14 +63,7 @@ fn a_token_that_arrives_later_names_the_messages_it_may_help() {
     let world = World::linked();
     world.add(ALICE, Gate::Token);
     let refusal = world.refused(ALICE.0, "hello");
-    world.order(Command::IssueToken {
-        peer: ALICE.0.into(),
-        account: None,
-        bytes: None,
-        t: None,
-        push: true,
-        from_lid: true,
-    });
+    world.issue(ALICE, None);
     let ids = world.event(|event| match event {
         Event::MayRetry { ids, .. } => Some(ids.clone()),
         _ => None,
