@@ -298,9 +298,7 @@ fn all_frames() -> Vec<Vec<u8>> {
 #[test]
 fn a_vector_cut_anywhere_is_an_error() {
     for frame in all_frames() {
-        // The long ones repeat one shape hundreds of times: there every 13th cut will do.
-        let cuts = (0..frame.len()).filter(|cut| frame.len() < 1024 || cut % 13 == 0);
-        for cut in cuts.chain([frame.len() - 1]) {
+        for cut in 0..frame.len() {
             assert!(cut == 1 && frame[0] == 2 || wap::decode(&frame[..cut]).is_err());
         }
     }
