@@ -153,8 +153,10 @@ def test_a_forked_child_gets_an_error_and_does_not_hang(store: str) -> None:
         assert account.status().phase == "offline"
 
 
+# A parent that was started in the background hands down "ignore SIGINT".
 WAITING = """
-import sys, sendpath.sync
+import signal, sys, sendpath.sync
+signal.signal(signal.SIGINT, signal.default_int_handler)
 engine = sendpath.sync.Engine(sys.argv[1])
 account = engine.account("main")
 try:
@@ -166,7 +168,8 @@ except KeyboardInterrupt:
 """
 
 WAITING_ASYNC = """
-import asyncio, sys, sendpath
+import asyncio, signal, sys, sendpath
+signal.signal(signal.SIGINT, signal.default_int_handler)
 async def main():
     async with await sendpath.Engine.open(sys.argv[1]) as engine:
         account = await engine.account("main")
@@ -186,8 +189,12 @@ def test_ctrl_c_ends_a_wait(program: str, store: str) -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == "waiting\n"
         process.send_signal(signal.SIGINT)
-        assert process.stdout.read() == "interrupted\n"
-        assert process.wait(10) == 0
+        try:
+            output, _ = process.communicate(timeout=30)
+        finally:
+            process.kill()
+        assert output == "interrupted\n"
+        assert process.returncode == 0
 
 
 FORGOTTEN = """
