@@ -14,7 +14,9 @@ launcher() { # name, command line
 }
 
 cargo build --quiet --locked --profile ffi -p sendpath
-gcc -O1 -Iinclude examples/c/send_text.c -o "$out/c" -L"$target/ffi" -lsendpath -Wl,-rpath,"$target/ffi"
+prefix=$out/prefix
+ffi/install.sh "$prefix" "$target/ffi" >/dev/null
+gcc -O1 -I"$prefix/include" examples/c/send_text.c -o "$out/c" -L"$prefix/lib" -lsendpath -Wl,-rpath,"$prefix/lib"
 
 bindings/go/build.sh ffi >/dev/null
 (cd examples/go && go build -o "$out/go" .)
@@ -25,7 +27,7 @@ wheel=$(bindings/python/build.sh)
 launcher python "'$out/venv/bin/python' '$root/examples/python/send_text.py'"
 
 jar=$(bindings/kotlin/build.sh)
-mvn -q -B -ntp -f bindings/kotlin/pom.xml test-compile \
+mvn -q -B -ntp -Dstyle.color=never -f bindings/kotlin/pom.xml test-compile \
 	org.apache.maven.plugins:maven-dependency-plugin:3.8.1:build-classpath \
 	-DincludeScope=test -Dmdep.outputFile="$out/kotlin.classpath"
 launcher kotlin "java -cp '$jar:$root/build/kotlin/target/test-classes:$(cat "$out/kotlin.classpath")' io.github.sendpath.examples.SendTextKt"
