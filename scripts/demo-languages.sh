@@ -26,7 +26,8 @@ wheel=$(bindings/python/build.sh)
 "$out/venv/bin/pip" install --quiet --disable-pip-version-check --force-reinstall "$wheel"
 launcher python "'$out/venv/bin/python' '$root/examples/python/send_text.py'"
 
-jar=$(bindings/kotlin/build.sh)
+bindings/kotlin/build.sh >/dev/null
+jar=$(echo "$root"/build/kotlin/target/sendpath-*.jar)
 mvn -q -B -ntp -Dstyle.color=never -f bindings/kotlin/pom.xml test-compile \
 	org.apache.maven.plugins:maven-dependency-plugin:3.8.1:build-classpath \
 	-DincludeScope=test -Dmdep.outputFile="$out/kotlin.classpath"
