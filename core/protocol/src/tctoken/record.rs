@@ -333,51 +333,6 @@ mod tests {
         }
 
         #[test]
-        fn merging_is_idempotent_and_associative(a in any_row(), b in any_row(), c in any_row()) {
-            let merged = TokenRecord::merged;
-            prop_assert_eq!(&merged(a.clone(), a.clone()), &a);
-            prop_assert_eq!(
-                merged(merged(a.clone(), b.clone()), c.clone()),
-                merged(a, merged(b, c))
-            );
-        }
-
-        #[test]
-        fn merging_is_commutative_but_for_ties(a in any_row(), b in any_row()) {
-            let stamp = |row: &TokenRecord| row.theirs.as_ref().map(|theirs| theirs.t);
-            prop_assume!(stamp(&a) != stamp(&b));
-            prop_assert_eq!(
-                TokenRecord::merged(a.clone(), b.clone()),
-                TokenRecord::merged(b, a)
-            );
-        }
-
-        #[test]
-        fn the_order_of_tokens_and_issues_does_not_matter(
-            stamps in proptest::collection::vec((1i64..1_000, any::<bool>()), 0..12),
-            seed: u64,
-        ) {
-            let apply = |order: &[(i64, bool)]| {
-                let mut row = TokenRecord::default();
-                for (t, is_token) in order {
-                    if *is_token {
-                        // One token per stamp, as the server does it.
-                        row.receive(token(&t.to_be_bytes(), *t));
-                    } else {
-                        row.touch_sender(UnixSeconds(*t));
-                    }
-                }
-                row
-            };
-            let mut shuffled = stamps.clone();
-            let turns = usize::try_from(seed % 12).unwrap().min(shuffled.len());
-            shuffled.rotate_left(turns);
-            shuffled.reverse();
-            shuffled.extend(stamps.clone());
-            prop_assert_eq!(apply(&stamps), apply(&shuffled));
-        }
-
-        #[test]
         fn each_writer_owns_its_half(row in any_row(), t in 1i64..9) {
             let mut touched = row.clone();
             touched.touch_sender(UnixSeconds(t));
