@@ -36,7 +36,7 @@ pub struct OutboxRecord {
     pub stanza: Vec<u8>,
     /// Wire recipient.
     #[prost(string, tag = "3")]
-    pub to: String,
+    to: String,
     /// Server time when it was built, in seconds.
     #[prost(int64, tag = "4")]
     pub built: i64,
@@ -83,6 +83,11 @@ impl OutboxRecord {
             attached,
             attached_t: t.map(|t| t.0),
         }
+    }
+
+    /// The wire recipient; `None` in a damaged record.
+    pub fn recipient(&self) -> Option<Jid> {
+        self.to.parse().ok()
     }
 
     /// What the stanza carries to open the chat.

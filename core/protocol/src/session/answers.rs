@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::account::Refused;
 use crate::devices;
 use crate::effect::{Effect, OpId};
 use crate::error::Fault;
@@ -10,10 +11,11 @@ use crate::fanout::Target;
 use crate::jid::Jid;
 use crate::peer::PeerKey;
 use crate::send::Outgoing;
-use crate::session::{Phase, Session, refuse};
+use crate::send::outbox::OutboxRecord;
+use crate::session::{Phase, Session, lose, refuse};
 use crate::time::UnixSeconds;
 use crate::txn::Cx;
-use crate::verdict::{Cause, Lost, MessageId, Outcome, Refusal};
+use crate::verdict::{Cause, MessageId, Outcome, Refusal};
 use crate::wap::Node;
 
 impl Session {
@@ -33,13 +35,7 @@ impl Session {
         }
         let online = self.phase == Phase::Online;
         for (op, id) in self.outbox.tick(cx, &self.slot, online)? {
-            cx.effect(Effect::Done(
-                op,
-                Outcome::Unknown(Lost {
-                    id,
-                    still_trying: true,
-                }),
-            ));
+            lose(cx, op, id, true);
         }
         Ok(())
     }
@@ -61,7 +57,7 @@ impl Session {
         let server_time = ack.number("t").map(UnixSeconds);
         if let Some((op, record)) = self.outbox.answered(cx, &self.slot, &id)? {
             if let Some(theirs) = ack.text("phash") {
-                self.compare_devices(cx, &record.to, &theirs)?;
+                self.compare_devices(cx, &record, &theirs)?;
             }
             let attached = record.attached();
             self.done(
@@ -77,6 +73,28 @@ impl Session {
         Ok(())
     }
 
+    fn nacked(&mut self, cx: &mut Cx<'_>, id: &MessageId, code: u16) -> Result<(), Fault> {
+        if matches!(code, 408 | 429 | 500 | 503) && self.outbox.busy(cx.now.mono, id) {
+            return Ok(());
+        }
+        let Some((op, record)) = self.outbox.answered(cx, &self.slot, id)? else {
+            return Ok(());
+        };
+        let now = self.server_now(cx);
+        let Some(account) = &mut self.account else {
+            return Ok(());
+        };
+        self.refused.insert(id.clone(), op);
+        let refused = Refused {
+            id: id.clone(),
+            to: record.recipient(),
+            attached: record.attached(),
+            built: UnixSeconds(record.built),
+            code,
+        };
+        account.refused(cx, refused, now)
+    }
+
     /// Ends an operation, or tells of a message that an earlier run of the program had sent.
     pub(super) fn done(&self, cx: &mut Cx<'_>, op: Option<OpId>, outcome: Outcome) {
         match op {
@@ -88,8 +106,13 @@ impl Session {
     /// The server's hash over the devices of a message differs from ours: it knows devices that we
     /// do not. The lists are asked for before the next message; the devices that were missed ask by
     /// retry receipt. Whether the sending device counts differs between clients, so either will do.
-    fn compare_devices(&mut self, cx: &mut Cx<'_>, to: &str, theirs: &str) -> Result<(), Fault> {
-        let Some(peer) = to.parse::<Jid>().ok().as_ref().and_then(PeerKey::of) else {
+    fn compare_devices(
+        &mut self,
+        cx: &mut Cx<'_>,
+        record: &OutboxRecord,
+        theirs: &str,
+    ) -> Result<(), Fault> {
+        let Some(peer) = record.recipient().as_ref().and_then(PeerKey::of) else {
             return Ok(());
         };
         let own = self.own_account(&peer);

@@ -14,17 +14,17 @@ mod online;
 mod pairing;
 mod queries;
 mod receive;
-mod refusal;
 mod retry;
 mod route;
 mod sending;
 
+use std::collections::BTreeMap;
+
+use crate::account::Account;
 use crate::device::DeviceRecord;
 use crate::effect::{Effect, OpId, Reconnect, Stanza};
 use crate::error::Fault;
 use crate::event::{DisconnectReason, Event};
-use crate::limits::capping::Capping;
-use crate::limits::timelock::Timelock;
 use crate::login;
 use crate::noise::{Link, LinkConfig};
 use crate::pair::Pairing;
@@ -35,11 +35,10 @@ use crate::signal::OwnIdentity;
 use crate::stream::iq::{IQ_TIMEOUT, IqEnd, Pending};
 use crate::stream::keepalive::KeepAlive;
 use crate::stream::offline::OfflineQueue;
-use crate::tctoken::Tokens;
-use crate::tctoken::policy::{Own, TokenProps};
+use crate::tctoken::policy::Own;
 use crate::time::{Mono, Now, UnixSeconds};
 use crate::txn::{self, Cx, Reader, Scope, Step};
-use crate::verdict::{Cause, Lost, Outcome, Refusal};
+use crate::verdict::{Cause, Lost, MessageId, Outcome, Refusal};
 use crate::wap::{self, Node};
 
 pub use input::{Command, Content, Input, Phase, SendRequest, SessionConfig, Status};
@@ -61,24 +60,13 @@ pub struct Session {
     offline_queue: OfflineQueue,
     /// When an unanswered login is given up.
     login_deadline: Option<Mono>,
-    /// When the reachout timelock ends, on the monotonic clock of the last input.
-    lock_ends: Option<Mono>,
     sends: Vec<Outgoing>,
     outbox: Outbox,
-    refused: Vec<refusal::Open>,
-    waiting: refusal::Waiting,
-    heard: receive::Heard,
+    /// Operations of refused messages whose cause is not known yet.
+    refused: BTreeMap<MessageId, Option<OpId>>,
     retries: retry::Counts,
     /// Inputs that made no sense and were answered, but changed nothing.
     ignored: u64,
-}
-
-/// What belongs to the account and not to this device.
-#[derive(Debug)]
-struct Account {
-    tokens: Tokens,
-    timelock: Timelock,
-    capping: Capping,
 }
 
 impl Session {
@@ -109,12 +97,9 @@ impl Session {
                 keepalive: None,
                 offline_queue: OfflineQueue::default(),
                 login_deadline: None,
-                lock_ends: None,
                 sends: Vec::new(),
                 outbox,
-                refused: Vec::new(),
-                waiting: refusal::Waiting::default(),
-                heard: receive::Heard::default(),
+                refused: BTreeMap::new(),
                 retries: retry::Counts::default(),
                 ignored: 0,
                 slot,
@@ -142,12 +127,19 @@ impl Session {
     ) -> Result<Step, Fault> {
         let step = txn::step(now, rng, reader, |cx| self.input(cx, input))?;
         let server = self.device.clock.unix(now);
-        let timelock = self.account.as_ref().map(|account| &account.timelock);
-        self.lock_ends = timelock.and_then(|timelock| timelock.deadline(now, server));
+        if let Some(account) = &mut self.account {
+            account.wind(now, server);
+        }
         Ok(step)
     }
 
     fn input(&mut self, cx: &mut Cx<'_>, input: Input) -> Result<(), Fault> {
+        self.dispatch(cx, input)?;
+        self.follow_account(cx);
+        Ok(())
+    }
+
+    fn dispatch(&mut self, cx: &mut Cx<'_>, input: Input) -> Result<(), Fault> {
         match input {
             Input::Command(op, Command::Send(request)) => self.admit(cx, op, request),
             Input::Command(_, Command::Logout { keep_tokens }) => self.logout(cx, keep_tokens),
@@ -184,10 +176,6 @@ impl Session {
     /// When [`Input::Tick`] has something to do; `None` while nothing is scheduled.
     pub fn deadline(&self) -> Option<Mono> {
         let sends = self.sends.iter().filter_map(|send| send.deadline);
-        let account = self
-            .account
-            .as_ref()
-            .filter(|_| self.phase == Phase::Online);
         [
             self.iqs.deadline(),
             self.pairing.deadline(),
@@ -195,8 +183,7 @@ impl Session {
             self.login_deadline,
             self.offline_queue.deadline(),
             self.outbox.deadline(),
-            account.and_then(|account| account.tokens.deadline()),
-            self.lock_ends.filter(|_| account.is_some()),
+            self.account.as_ref().and_then(Account::deadline),
         ]
         .into_iter()
         .flatten()
@@ -219,7 +206,7 @@ impl Session {
 
     /// The scope of the account's own rows, once paired; two sessions of one account share it.
     pub fn account_scope(&self) -> Option<&Scope> {
-        self.account.as_ref().map(|account| account.tokens.scope())
+        self.account.as_ref().map(Account::scope)
     }
 
     fn load_account(&mut self, cx: &Cx<'_>) -> Result<(), Fault> {
@@ -227,16 +214,10 @@ impl Session {
         let Some(paired) = self.device.paired() else {
             return Ok(());
         };
-        let own = Own::new(paired.lid.as_ref(), Some(&paired.jid));
-        let tokens = own.and_then(|own| Tokens::new(own, TokenProps::default()));
-        let tokens = tokens.ok_or(Fault::Bug("a linked device has an account"))?;
-        let timelock = Timelock::load(&cx.txn, tokens.scope())?;
-        let capping = Capping::load(&cx.txn, tokens.scope())?;
-        self.account = Some(Account {
-            tokens,
-            timelock,
-            capping,
-        });
+        let nameless = Fault::Bug("a linked device has an account");
+        let own = Own::new(paired.lid.as_ref(), Some(&paired.jid)).ok_or(nameless.clone())?;
+        let account = Account::load(&cx.txn, own, self.config.documents.clone())?;
+        self.account = Some(account.ok_or(nameless)?);
         Ok(())
     }
 
@@ -245,13 +226,7 @@ impl Session {
             let send = self.sends.remove(at);
             refuse(cx, send.op, Refusal::local(Some(send.id), Cause::Cancelled));
         } else if let Some(id) = self.outbox.cancel(op) {
-            cx.effect(Effect::Done(
-                op,
-                Outcome::Unknown(Lost {
-                    id,
-                    still_trying: true,
-                }),
-            ));
+            lose(cx, op, id, true);
         }
         self.progress(cx)
     }
@@ -268,8 +243,7 @@ impl Session {
         self.tick_pairing(cx)?;
         self.tick_offline_queue(cx);
         self.tick_sends(cx)?;
-        self.tick_issues(cx);
-        self.tick_timelock(cx);
+        self.tick_account(cx);
         self.progress(cx)
     }
 
@@ -278,15 +252,9 @@ impl Session {
             refuse(cx, send.op, Refusal::local(Some(send.id), Cause::Cancelled));
         }
         for (op, id) in self.outbox.release() {
-            cx.effect(Effect::Done(
-                op,
-                Outcome::Unknown(Lost {
-                    id,
-                    still_trying: false,
-                }),
-            ));
+            lose(cx, op, id, false);
         }
-        self.settle_refused(cx, false)?;
+        self.stop_account(cx)?;
         if self.phase != Phase::Offline {
             self.offline(cx)?;
             cx.effect(Effect::Disconnect(Reconnect::Stop));
@@ -322,6 +290,9 @@ impl Session {
         self.offline_queue.ended();
         self.login_deadline = None;
         self.pairing.connection_lost();
+        if let Some(account) = &mut self.account {
+            account.disconnected();
+        }
         for purpose in self.iqs.drain() {
             self.answered(cx, purpose, IqEnd::Disconnected)?;
         }
@@ -358,4 +329,10 @@ impl Session {
 
 fn refuse(cx: &mut Cx<'_>, op: OpId, refusal: Refusal) {
     cx.effect(Effect::Done(op, Outcome::Refused(refusal)));
+}
+
+/// Nobody waits for the answer to that message any more.
+fn lose(cx: &mut Cx<'_>, op: OpId, id: MessageId, still_trying: bool) {
+    let lost = Lost { id, still_trying };
+    cx.effect(Effect::Done(op, Outcome::Unknown(lost)));
 }

@@ -2,52 +2,29 @@
 
 use crate::devices::{Notification, OwnList};
 use crate::error::Fault;
-use crate::lidmap::Mapping;
-use crate::mex::Update;
-use crate::peer::Names;
 use crate::peer::{DeviceAddress, PeerKey};
 use crate::prekeys;
 use crate::session::{Phase, Purpose, Session};
 use crate::stream::ack;
 use crate::stream::iq::IqEnd;
-use crate::tctoken::stanza;
 use crate::txn::Cx;
 use crate::wap::Node;
-use crate::{devices, lidmap, signal};
+use crate::{devices, signal};
 
 impl Session {
     pub(super) fn notification(&mut self, cx: &mut Cx<'_>, node: &Node) -> Result<(), Fault> {
+        if self.tell_account(cx, node)? {
+            self.answer(cx, ack::ack(node));
+            return Ok(());
+        }
         match node.text("type").as_deref() {
             Some("account_sync" | "devices") => self.devices_changed(cx, node)?,
             Some("companion_reg_refresh") => self.refresh_qr(cx, node),
             Some("encrypt") => self.keys_notice(cx, node)?,
-            Some("mex") => self.pushed(cx, node),
-            Some("privacy_token") => self.token_arrived(cx, node)?,
+            Some("mex") => self.ignored += 1,
             _ => {}
         }
         self.answer(cx, ack::ack(node));
-        Ok(())
-    }
-
-    fn token_arrived(&mut self, cx: &mut Cx<'_>, node: &Node) -> Result<(), Fault> {
-        let now = self.server_now(cx);
-        let Some(account) = &mut self.account else {
-            return Ok(());
-        };
-        let notification = stanza::Notification::parse(node);
-        let known = match &notification.from {
-            Some(from) => lidmap::resolve(&cx.txn, account.tokens.scope(), from)?,
-            None => Names::default(),
-        };
-        let received = account.tokens.receive(cx, notification, &known, now)?;
-        if let Some((pn, lid)) = received.mapping
-            && let Some(pair) = Mapping::of(&pn.jid(), &lid.jid())
-        {
-            self.learn(cx, &pair)?;
-        }
-        if let Some(peer) = received.fresh {
-            self.may_retry(cx, &peer);
-        }
         Ok(())
     }
 
@@ -95,17 +72,6 @@ impl Session {
             }
         }
         Ok(())
-    }
-
-    fn pushed(&mut self, cx: &mut Cx<'_>, node: &Node) {
-        let now = self.server_now(cx);
-        match (&mut self.account, Update::parse(node)) {
-            (Some(account), Some(update)) => {
-                account.timelock.pushed(cx, &update, now);
-                account.capping.pushed(cx, &update, now);
-            }
-            _ => self.ignored += 1,
-        }
     }
 
     /// After login: does the server still have keys of ours?

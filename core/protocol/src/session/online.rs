@@ -9,8 +9,6 @@ use crate::effect::{Effect, Reconnect};
 use crate::error::Fault;
 use crate::event::{DisconnectReason, Event};
 use crate::jid::Jid;
-use crate::limits::pull::Reason;
-use crate::mex::Question;
 use crate::session::{Phase, Purpose, Session};
 use crate::stream::keepalive::KeepAlive;
 use crate::stream::offline;
@@ -65,22 +63,12 @@ impl Session {
             .jid("to", Jid::whatsapp())
             .child(Node::new("active"));
         self.ask(cx, active, Purpose::Active);
-        self.pull(cx, Question::ReachoutTimelock, Reason::Connected);
+        if let Some(account) = &mut self.account {
+            account.connected(cx);
+        }
         cx.effect(Event::Connected);
         self.outbox.resend_all(cx, &self.slot)?;
         self.progress(cx)
-    }
-
-    /// The lock's end has passed: ask whether it is over.
-    pub(super) fn tick_timelock(&mut self, cx: &mut Cx<'_>) {
-        let server = self.server_now(cx);
-        let account = self
-            .account
-            .as_mut()
-            .filter(|_| self.phase == Phase::Online);
-        if account.is_some_and(|account| account.timelock.tick(cx.now.mono, server)) {
-            self.ask_limit(cx, Question::ReachoutTimelock, 0);
-        }
     }
 
     /// `<ib>`: announcements of the server that expect no answer by id.
@@ -89,9 +77,10 @@ impl Session {
             match &*child.tag {
                 "offline" => self.offline_ended(cx),
                 "offline_preview" if self.offline_queue.announced(child, cx.now.mono) => {
-                    self.hold_issues(true);
+                    self.backlog(cx, true);
                     self.transmit(cx, &offline::batch());
                 }
+                "offline_preview" => self.offline_ended(cx),
                 "dirty" => self.clean(cx, child),
                 "edge_routing" => {
                     self.device.routing = child
@@ -116,15 +105,13 @@ impl Session {
 
     fn offline_ended(&mut self, cx: &mut Cx<'_>) {
         self.offline_queue.ended();
-        self.hold_issues(false);
-        self.tick_issues(cx);
+        self.backlog(cx, false);
+        self.tick_account(cx);
     }
 
-    /// Issues of our token wait while the server delivers what it kept: the same contact may come
-    /// up several times.
-    fn hold_issues(&mut self, held: bool) {
+    fn backlog(&mut self, cx: &Cx<'_>, open: bool) {
         if let Some(account) = &mut self.account {
-            account.tokens.hold_issues(held);
+            account.backlog(cx, open);
         }
     }
 
@@ -179,13 +166,9 @@ impl Session {
             super::refuse(cx, send.op, Refusal::local(Some(send.id), Cause::LoggedOut));
         }
         for (op, id) in self.outbox.release() {
-            let lost = crate::verdict::Lost {
-                id,
-                still_trying: false,
-            };
-            cx.effect(Effect::Done(op, crate::verdict::Outcome::Unknown(lost)));
+            super::lose(cx, op, id, false);
         }
-        self.settle_refused(cx, false)?;
+        self.stop_account(cx)?;
         erase(cx, &self.slot)?;
         self.device = DeviceRecord::load_or_create(cx, &self.slot)?;
         self.outbox = crate::send::outbox::Outbox::default();

@@ -3,18 +3,16 @@
 use std::collections::BTreeSet;
 
 use crate::error::Fault;
-use crate::mex::Question;
 use crate::peer::{DeviceAddress, PeerKey};
 use crate::send::{Answered, Stage};
-use crate::session::{Phase, Session, refuse};
+use crate::session::{Session, refuse};
 use crate::stream::iq::IqEnd;
-use crate::tctoken::issue::{self, Issue};
 use crate::time::UnixSeconds;
 use crate::txn::Cx;
 use crate::usync;
-use crate::verdict::{Cause, Refusal};
+use crate::verdict::{Cause, Outcome, Refusal};
 use crate::wap::Node;
-use crate::{devices, lidmap, prekeys};
+use crate::{account, devices, lidmap, prekeys};
 
 /// What a request was for.
 #[derive(Debug)]
@@ -29,22 +27,10 @@ pub(super) enum Purpose {
     Lists(BTreeSet<PeerKey>),
     /// The LID of this phone number.
     Lid(PeerKey),
-    /// Issuing our token to a contact.
-    Issue {
-        /// The contact.
-        peer: PeerKey,
-        /// The time stamp in the request.
-        t: UnixSeconds,
-    },
+    /// A question of the account's machine.
+    Account(account::Purpose),
     /// An answer that only shows that the server is there, or that nobody needs.
     Ping,
-    /// A limit of the account.
-    Limit {
-        /// Which.
-        question: Question,
-        /// Which of the known document ids, from 0.
-        attempt: usize,
-    },
     /// An upload of one-time keys.
     Upload,
 }
@@ -60,7 +46,12 @@ impl Session {
         match purpose {
             Purpose::Active | Purpose::Ping => self.clock_from(cx, &end),
             Purpose::Count => self.counted(cx, &end)?,
-            Purpose::Issue { peer, t } => self.issued(cx, &peer, t, &end)?,
+            Purpose::Account(purpose) => {
+                let now = self.server_now(cx);
+                if let Some(account) = &mut self.account {
+                    account.answered(cx, &purpose, &end, now)?;
+                }
+            }
             Purpose::Keys(asked) => {
                 if let IqEnd::Result(answer) = &end {
                     self.bundles(cx, answer)?;
@@ -80,7 +71,6 @@ impl Session {
                 }
                 self.resume(cx, &Answered::Lists(asked), &end)?;
             }
-            Purpose::Limit { question, attempt } => self.pulled(cx, question, attempt, &end)?,
             Purpose::Upload => self.uploaded(cx, &end)?,
         }
         Ok(())
@@ -136,7 +126,7 @@ impl Session {
             self.ignored += 1;
             return Ok(());
         };
-        let scope = account.tokens.scope().clone();
+        let scope = account.scope().clone();
         for pair in answer.mappings() {
             self.learn(cx, &pair)?;
         }
@@ -152,16 +142,10 @@ impl Session {
 
     /// Stores a pair of PN and LID and lets everything keyed by either follow.
     pub(super) fn learn(&mut self, cx: &mut Cx<'_>, pair: &lidmap::Mapping) -> Result<(), Fault> {
-        let Some(account) = &mut self.account else {
-            return Ok(());
-        };
-        let learned = lidmap::learn(cx, account.tokens.scope(), &self.slot, pair)?;
-        if learned != lidmap::Learned::Known {
-            account
-                .tokens
-                .mapping_learned(cx, &pair.pn(), &pair.lid())?;
+        match &mut self.account {
+            Some(account) => account.learn(cx, &self.slot, pair),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Starts sessions with the devices whose bundles are good.
@@ -169,7 +153,7 @@ impl Session {
         let Some(account) = &self.account else {
             return Ok(());
         };
-        let scope = account.tokens.scope().clone();
+        let scope = account.scope().clone();
         let ours = self.own_identity();
         for (jid, bundle) in prekeys::fetch::parse(answer) {
             let Some(address) = DeviceAddress::of(&jid) else {
@@ -183,29 +167,6 @@ impl Session {
                 Ok(_) => {}
                 Err(_) => self.ignored += 1,
             }
-        }
-        Ok(())
-    }
-
-    fn issued(
-        &mut self,
-        cx: &mut Cx<'_>,
-        peer: &PeerKey,
-        t: UnixSeconds,
-        end: &IqEnd,
-    ) -> Result<(), Fault> {
-        let Some(account) = &mut self.account else {
-            return Ok(());
-        };
-        let end = match end {
-            IqEnd::Result(_) => issue::IqEnd::Ok,
-            IqEnd::Error { code } => issue::IqEnd::Error(*code),
-            IqEnd::Timeout => issue::IqEnd::Timeout,
-            IqEnd::Disconnected => issue::IqEnd::Disconnected,
-        };
-        let due = account.tokens.iq_result(cx, peer, t, end)?;
-        if self.phase == Phase::Online {
-            self.issue(cx, due);
         }
         Ok(())
     }
@@ -247,24 +208,45 @@ impl Session {
         }
     }
 
-    /// Issues of our token go out; the answer comes back by [`Purpose::Issue`].
-    pub(super) fn issue(&mut self, cx: &mut Cx<'_>, issues: Vec<Issue>) {
-        for issue in issues {
-            let purpose = Purpose::Issue {
-                peer: issue.peer,
-                t: issue.t,
-            };
-            self.ask(cx, issue.node, purpose);
+    /// Does what the account's machine asks for: its queries leave, and messages whose cause it
+    /// has found end.
+    pub(super) fn follow_account(&mut self, cx: &mut Cx<'_>) {
+        let Some(account) = &mut self.account else {
+            return;
+        };
+        let (queries, settled) = (account.take_queries(), account.take_settled());
+        for query in queries {
+            self.ask(cx, query.node, Purpose::Account(query.purpose));
+        }
+        for settled in settled {
+            let op = self.refused.remove(&settled.id).flatten();
+            self.done(cx, op, Outcome::Refused(settled.refusal));
         }
     }
 
-    pub(super) fn tick_issues(&mut self, cx: &mut Cx<'_>) {
-        if self.phase == Phase::Online {
-            let due = self
-                .account
-                .as_mut()
-                .map(|account| account.tokens.tick(cx.now.mono));
-            self.issue(cx, due.unwrap_or_default());
+    /// True when the notification was the account's.
+    pub(super) fn tell_account(&mut self, cx: &mut Cx<'_>, node: &Node) -> Result<bool, Fault> {
+        let now = self.server_now(cx);
+        match &mut self.account {
+            Some(account) => account.notification(cx, &self.slot, node, now),
+            None => Ok(false),
         }
+    }
+
+    pub(super) fn tick_account(&mut self, cx: &mut Cx<'_>) {
+        let now = self.server_now(cx);
+        if let Some(account) = &mut self.account {
+            account.tick(cx, now);
+        }
+    }
+
+    /// Every message that waits for its cause ends now.
+    pub(super) fn stop_account(&mut self, cx: &mut Cx<'_>) -> Result<(), Fault> {
+        let now = self.server_now(cx);
+        if let Some(account) = &mut self.account {
+            account.stop(cx, now)?;
+        }
+        self.follow_account(cx);
+        Ok(())
     }
 }

@@ -6,8 +6,6 @@
 //! The new ratchet state and the event leave in the step that also answers the stanza; a stanza that
 //! was not answered is delivered again, and the ratchet then knows it as a duplicate.
 
-use std::collections::BTreeMap;
-
 use prost::Message as _;
 
 use crate::error::Fault;
@@ -15,7 +13,7 @@ use crate::event::{Event, IncomingMessage, ReceiptKind};
 use crate::jid::{Jid, Server};
 use crate::lidmap::{self, Mapping};
 use crate::pb;
-use crate::peer::{DeviceAddress, PeerKey};
+use crate::peer::DeviceAddress;
 use crate::session::Session;
 use crate::signal::{self, DecryptError, EncType, padding};
 use crate::stream::ack;
@@ -31,27 +29,6 @@ struct Source {
     sender: Jid,
     from_me: bool,
     pairwise: bool,
-}
-
-/// Contacts that wrote since the start of this process, with the server time of the last message;
-/// bounded, so that a busy account forgets some.
-#[derive(Debug, Default)]
-pub(super) struct Heard(BTreeMap<PeerKey, UnixSeconds>);
-
-impl Heard {
-    const MOST: usize = 4096;
-
-    fn add(&mut self, peer: PeerKey, t: UnixSeconds) {
-        if self.0.len() >= Self::MOST && !self.0.contains_key(&peer) {
-            self.0.pop_first();
-        }
-        self.0.insert(peer, t);
-    }
-
-    /// When the contact wrote last, if it is remembered.
-    pub(super) fn last(&self, peer: &PeerKey) -> Option<UnixSeconds> {
-        self.0.get(peer).copied()
-    }
 }
 
 impl Session {
@@ -184,7 +161,7 @@ impl Session {
         };
         Ok(Some(lidmap::canonical_address(
             &cx.txn,
-            account.tokens.scope(),
+            account.scope(),
             &address,
         )?))
     }
@@ -225,7 +202,9 @@ impl Session {
             && let Some(address) = self.address(cx, &source.sender)?
         {
             let now = self.server_now(cx);
-            self.heard.add(address.peer, now);
+            if let Some(account) = &mut self.account {
+                account.wrote(address.peer, now);
+            }
         }
         let text = message.conversation.or_else(|| {
             message
@@ -296,18 +275,10 @@ impl Session {
         address: &DeviceAddress,
     ) -> Result<(), Fault> {
         let now = self.server_now(cx);
-        let Some(account) = self.account.as_mut().filter(|_| address.device == 0) else {
-            return Ok(());
-        };
-        let names = lidmap::resolve(&cx.txn, account.tokens.scope(), &address.peer)?;
-        let due = account
-            .tokens
-            .identity_changed(cx, &address.jid(), &names, now);
-        cx.effect(Event::IdentityChanged {
-            peer: address.peer.clone(),
-        });
-        self.issue(cx, due);
-        Ok(())
+        match &mut self.account {
+            Some(account) => account.identity_changed(cx, &address.jid(), now),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn device_identity(&self) -> &[u8] {

@@ -11,7 +11,7 @@ use crate::error::Fault;
 use crate::fanout::stanza::{self, ResendStanza};
 use crate::jid::Jid;
 use crate::lidmap;
-use crate::peer::Names;
+use crate::limits::gate::RecipientHint;
 use crate::peer::{DeviceAddress, PeerKey};
 use crate::prekeys;
 use crate::send::content;
@@ -241,7 +241,7 @@ impl Session {
         let (Some(account), Some(chat)) = (&self.account, PeerKey::of(chat)) else {
             return Ok(false);
         };
-        let chat = lidmap::canonical(&cx.txn, account.tokens.scope(), &chat)?;
+        let chat = lidmap::canonical(&cx.txn, account.scope(), &chat)?;
         Ok(address.peer == chat || self.is_own(&address.jid()))
     }
 
@@ -252,10 +252,8 @@ impl Session {
             .account
             .as_mut()
             .ok_or(Fault::Bug("only a linked device sends"))?;
-        let names = match PeerKey::of(chat) {
-            Some(peer) => lidmap::resolve(&cx.txn, account.tokens.scope(), &peer)?,
-            None => Names::default(),
-        };
-        Ok(account.tokens.attach(&cx.txn, chat, &names, kind, now))
+        Ok(account
+            .plan(&cx.txn, chat, kind, RecipientHint::Ordinary, now)?
+            .attach)
     }
 }

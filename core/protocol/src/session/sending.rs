@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use crate::account::Sent;
 use crate::effect::OpId;
 use crate::error::Fault;
 use crate::fanout::{self, stanza};
-use crate::limits::capping::CappingProps;
-use crate::limits::gate::{Gate, RecipientHint, gate};
+use crate::limits::gate::RecipientHint;
 use crate::peer::Names;
 use crate::peer::{DeviceAddress, PeerKey};
 use crate::send::outbox::OutboxRecord;
@@ -14,7 +14,7 @@ use crate::send::recent::{self, RecentRecord};
 use crate::send::{Asked, Outgoing, Payload, Stage, content, id, outbox};
 use crate::session::{Content, Phase, SendRequest, Session, refuse};
 use crate::tctoken::Attach;
-use crate::tctoken::policy::{MessageKind, class};
+use crate::tctoken::policy::MessageKind;
 use crate::txn::Cx;
 use crate::verdict::{Cause, Refusal};
 use crate::{devices, lidmap, signal, wap};
@@ -110,20 +110,20 @@ impl Session {
         {
             return refuse(send.id, Cause::DeadlineBeforeSend);
         }
-        let names = lidmap::resolve(&cx.txn, account.tokens.scope(), &peer)?;
-        let kind = MessageKind::Content;
-        let attach = account.tokens.attach(&cx.txn, &send.to, &names, kind, now);
-        let capped = account.capping.capped(&CappingProps::default(), now);
-        let class = class(&send.to, account.tokens.own());
-        let timelock = account.timelock.phase(now);
-        if let Gate::Refuse(refusal) =
-            gate(class, RecipientHint::Ordinary, &attach, timelock, capped)
-        {
+        let plan = account.plan(
+            &cx.txn,
+            &send.to,
+            MessageKind::Content,
+            RecipientHint::Ordinary,
+            now,
+        )?;
+        if let Some(refusal) = plan.refusal {
             return Ok(Look::Refused(Refusal {
                 id: Some(send.id),
                 ..refusal
             }));
         }
+        let names = plan.names;
         if self.phase != Phase::Online {
             return Ok(Look::Waits(send));
         }
@@ -147,7 +147,7 @@ impl Session {
                 return Ok(Look::Waits(send));
             }
         };
-        self.fan_out(cx, send, &target, &names, &attach)
+        self.fan_out(cx, send, &target, &names, &plan.attach)
     }
 
     /// The recipient is known: devices, sessions, ciphertexts, stanza.
@@ -236,12 +236,14 @@ impl Session {
         };
         recent::remember(cx, &self.slot, &send.id, &kept)?;
         self.outbox.add(cx, &self.slot, send.op, send.id, &record);
-        let due = self.account.as_mut().map(|account| {
-            account
-                .tokens
-                .sent(cx, &to, names, MessageKind::Content, now)
-        });
-        self.issue(cx, due.unwrap_or_default());
+        if let Some(account) = &mut self.account {
+            let sent = Sent {
+                to: &to,
+                names,
+                kind: MessageKind::Content,
+            };
+            account.handed(cx, sent, now);
+        }
         Ok(Look::Left)
     }
 

@@ -1,0 +1,144 @@
+//! What the server and the phone tell us about contacts and about ourselves.
+
+use std::collections::BTreeMap;
+
+use crate::account::Account;
+use crate::error::{Fault, StoreError};
+use crate::event::Event;
+use crate::jid::Jid;
+use crate::lidmap::{self, Learned, Mapping};
+use crate::mex::Update;
+use crate::peer::{Names, PeerKey};
+use crate::tctoken::stanza::Notification;
+use crate::time::UnixSeconds;
+use crate::txn::{Cx, Scope, Txn};
+use crate::wap::Node;
+
+/// Contacts that wrote since the start of this process, with the server time of the last message;
+/// bounded, so that a busy account forgets some.
+#[derive(Debug, Default)]
+pub struct Heard(BTreeMap<PeerKey, UnixSeconds>);
+
+impl Heard {
+    const MOST: usize = 4096;
+
+    fn add(&mut self, peer: PeerKey, t: UnixSeconds) {
+        if self.0.len() >= Self::MOST && !self.0.contains_key(&peer) {
+            self.0.pop_first();
+        }
+        self.0.insert(peer, t);
+    }
+
+    /// When the contact wrote last, if it is remembered.
+    pub(super) fn last(&self, peer: &PeerKey) -> Option<UnixSeconds> {
+        self.0.get(peer).copied()
+    }
+}
+
+impl Account {
+    /// A notification of the server; false when it is of no concern here. The caller answers it
+    /// with the effects of this step.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn notification(
+        &mut self,
+        cx: &mut Cx<'_>,
+        slot: &Scope,
+        node: &Node,
+        now: UnixSeconds,
+    ) -> Result<bool, Fault> {
+        match node.text("type").as_deref() {
+            Some("mex") => Ok(self.pushed(cx, node, now)),
+            Some("privacy_token") => {
+                self.token_arrived(cx, slot, node, now)?;
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    fn pushed(&mut self, cx: &mut Cx<'_>, node: &Node, now: UnixSeconds) -> bool {
+        let Some(update) = Update::parse(node) else {
+            return false;
+        };
+        self.timelock.pushed(cx, &update, now);
+        self.capping.pushed(cx, &update, now);
+        true
+    }
+
+    fn token_arrived(
+        &mut self,
+        cx: &mut Cx<'_>,
+        slot: &Scope,
+        node: &Node,
+        now: UnixSeconds,
+    ) -> Result<(), Fault> {
+        let notification = Notification::parse(node);
+        let known = match &notification.from {
+            Some(from) => lidmap::resolve(&cx.txn, self.scope(), from)?,
+            None => Names::default(),
+        };
+        let received = self.tokens.receive(cx, notification, &known, now)?;
+        if let Some((pn, lid)) = received.mapping
+            && let Some(pair) = Mapping::of(&pn.jid(), &lid.jid())
+        {
+            self.learn(cx, slot, &pair)?;
+        }
+        if let Some(peer) = received.fresh {
+            self.may_retry(cx, &peer);
+        }
+        Ok(())
+    }
+
+    /// Stores a pair of PN and LID and lets everything keyed by either follow; `slot` holds the
+    /// device's sessions, which move too.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn learn(&mut self, cx: &mut Cx<'_>, slot: &Scope, pair: &Mapping) -> Result<(), Fault> {
+        let learned = lidmap::learn(cx, self.tokens.scope(), slot, pair)?;
+        if learned != Learned::Known {
+            self.tokens.mapping_learned(cx, &pair.pn(), &pair.lid())?;
+        }
+        Ok(())
+    }
+
+    /// The keys of a contact's primary device are new.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn identity_changed(
+        &mut self,
+        cx: &mut Cx<'_>,
+        jid: &Jid,
+        now: UnixSeconds,
+    ) -> Result<(), Fault> {
+        let Some(peer) = PeerKey::of(jid).filter(|_| jid.device_part() == 0) else {
+            return Ok(());
+        };
+        let names = lidmap::resolve(&cx.txn, self.scope(), &peer)?;
+        let due = self.tokens.identity_changed(cx, jid, &names, now);
+        self.issue(due);
+        if let Some(peer) = names.canonical() {
+            cx.effect(Event::IdentityChanged { peer: peer.clone() });
+        }
+        Ok(())
+    }
+
+    /// A contact wrote to us.
+    pub fn wrote(&mut self, peer: PeerKey, now: UnixSeconds) {
+        self.heard.add(peer, now);
+    }
+
+    /// Both names of whoever is behind `jid`, as far as they are known.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn names(&self, txn: &Txn<'_>, jid: &Jid) -> Result<Names, StoreError> {
+        match PeerKey::of(jid) {
+            Some(peer) => lidmap::resolve(txn, self.scope(), &peer),
+            None => Ok(Names::default()),
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! The server said no: which refusal is it?
+//!
+//! A 463 means several things. One pull of the account's timelock, shared by all refusals of the
+//! moment, tells them apart; nothing is ever sent again by itself.
+
+use std::collections::BTreeMap;
+
+use crate::account::Account;
+use crate::error::Fault;
+use crate::event::Event;
+use crate::jid::Jid;
+use crate::limits::classify::{self, Diagnosis, Evidence, Fact, Limit, code};
+use crate::limits::pull::{Pull, Reason};
+use crate::limits::{capping, timelock};
+use crate::mex::Question;
+use crate::peer::PeerKey;
+use crate::tctoken::policy::class;
+use crate::time::UnixSeconds;
+use crate::txn::Cx;
+use crate::verdict::{Attached, Cause, MessageId, Next, Refusal};
+
+/// A message that the server refused.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Refused {
+    /// Its id.
+    pub id: MessageId,
+    /// The wire recipient; `None` if the record of the message is gone.
+    pub to: Option<Jid>,
+    /// What the stanza carried.
+    pub attached: Attached,
+    /// Server time when the stanza was built.
+    pub built: UnixSeconds,
+    /// `ack@error`.
+    pub code: u16,
+}
+
+/// The end of a refused message.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Settled {
+    /// The message.
+    pub id: MessageId,
+    /// What it meant.
+    pub refusal: Refusal,
+}
+
+/// Contacts whose refused messages are remembered at a time.
+const MOST_WAITING: usize = 256;
+
+/// Refused messages of one contact that are remembered.
+const MOST_IDS: usize = 16;
+
+/// Messages that a token of their contact may help, since the start of this process.
+#[derive(Debug, Default)]
+pub(super) struct Waiting(BTreeMap<PeerKey, Vec<MessageId>>);
+
+impl Waiting {
+    fn add(&mut self, peer: PeerKey, id: MessageId) {
+        if self.0.len() >= MOST_WAITING && !self.0.contains_key(&peer) {
+            self.0.pop_first();
+        }
+        let ids = self.0.entry(peer).or_default();
+        if ids.len() < MOST_IDS {
+            ids.push(id);
+        }
+    }
+}
+
+impl Account {
+    /// The server refused a message. Its end comes by [`Account::take_settled`], at once or when
+    /// the account's limits are known.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn refused(
+        &mut self,
+        cx: &mut Cx<'_>,
+        refused: Refused,
+        now: UnixSeconds,
+    ) -> Result<(), Fault> {
+        let limit = matches!(refused.code, code::REACHOUT | code::CAPPED);
+        if let Some(to) = refused.to.as_ref().filter(|_| limit) {
+            let names = self.names(&cx.txn, to)?;
+            self.tokens.cancel(to, &names);
+        }
+        if refused.code == code::CAPPED {
+            self.capping.refused(cx, now);
+            self.pull(cx, Question::NewChatCapping, Reason::Refused);
+        }
+        if refused.code != code::REACHOUT {
+            return self.settle(cx, refused, Limit::Unknown, now);
+        }
+        match self.pull(cx, Question::ReachoutTimelock, Reason::Refused) {
+            Pull::Fresh(answered) => {
+                let timelock = self.timelock_limit(answered, now);
+                self.settle(cx, refused, timelock, now)
+            }
+            Pull::Ask | Pull::Join => {
+                self.open.push(refused);
+                Ok(())
+            }
+        }
+    }
+
+    /// Refused messages whose cause is known now.
+    pub fn take_settled(&mut self) -> Vec<Settled> {
+        std::mem::take(&mut self.settled)
+    }
+
+    /// The pull is over: every open 463 gets its cause.
+    pub(super) fn settle_open(
+        &mut self,
+        cx: &mut Cx<'_>,
+        answered: bool,
+        now: UnixSeconds,
+    ) -> Result<(), Fault> {
+        let timelock = self.timelock_limit(answered, now);
+        for refused in std::mem::take(&mut self.open) {
+            self.settle(cx, refused, timelock, now)?;
+        }
+        Ok(())
+    }
+
+    fn timelock_limit(&self, answered: bool, now: UnixSeconds) -> Limit {
+        match self.timelock.phase(now) {
+            _ if !answered => Limit::Unknown,
+            timelock::Phase::Active { until, .. } => Limit::Active(Some(until)),
+            timelock::Phase::Inactive | timelock::Phase::Over => Limit::Inactive,
+            timelock::Phase::Unknown => Limit::Unknown,
+        }
+    }
+
+    fn settle(
+        &mut self,
+        cx: &mut Cx<'_>,
+        refused: Refused,
+        timelock: Limit,
+        now: UnixSeconds,
+    ) -> Result<(), Fault> {
+        let diagnosis = match &refused.to {
+            Some(to) => self.diagnose(cx, &refused, to, timelock, now)?,
+            None => Diagnosis {
+                cause: Cause::ServerRefused,
+                until: None,
+            },
+        };
+        let refusal = Refusal {
+            id: Some(refused.id.clone()),
+            cause: diagnosis.cause,
+            code: Some(refused.code),
+            attached: refused.attached,
+            until: diagnosis.until,
+        };
+        let waits_for_token = refused.code == code::REACHOUT
+            && matches!(refusal.next(), Next::AskContactToWrite | Next::WaitUntil(_));
+        let peer = refused.to.as_ref().and_then(PeerKey::of);
+        if let Some(peer) = peer.filter(|_| waits_for_token) {
+            self.waiting.add(peer, refused.id.clone());
+        }
+        self.settled.push(Settled {
+            id: refused.id,
+            refusal,
+        });
+        Ok(())
+    }
+
+    fn diagnose(
+        &mut self,
+        cx: &mut Cx<'_>,
+        refused: &Refused,
+        to: &Jid,
+        timelock: Limit,
+        now: UnixSeconds,
+    ) -> Result<Diagnosis, Fault> {
+        let names = self.names(&cx.txn, to)?;
+        let facts = (refused.attached, refused.built);
+        let token = self.tokens.evidence(&cx.txn, to, &names, facts, now)?;
+        let capped = self.capping.capped(&capping::CappingProps::default(), now);
+        let last = names.canonical().and_then(|peer| self.heard.last(peer));
+        // Silence since the start of this process proves nothing.
+        let wrote_recently = match last {
+            Some(t) if now.since(t) < classify::WARM => Fact::Yes,
+            _ => Fact::Unknown,
+        };
+        let evidence = Evidence {
+            code: refused.code,
+            class: class(to, self.own()),
+            attached: refused.attached,
+            timelock,
+            capping: capped.map_or(Limit::Inactive, |capped| Limit::Active(Some(capped.until))),
+            token,
+            wrote_recently,
+            history_complete: Fact::Unknown,
+            paired_for: None,
+            address_fits: Fact::Unknown,
+        };
+        let diagnosis = classify::classify(&evidence, now);
+        let token_refused = matches!(
+            diagnosis.cause,
+            Cause::TokenRefused | Cause::TimelockedTokenRefused
+        );
+        if let (true, Attached::Tctoken { t }) = (token_refused, refused.attached) {
+            self.tokens.token_refused(cx, to, &names, t)?;
+        }
+        Ok(diagnosis)
+    }
+
+    /// A new token of a contact: messages that were refused for want of it may be sent again, by
+    /// the host.
+    pub(super) fn may_retry(&mut self, cx: &mut Cx<'_>, peer: &PeerKey) {
+        if let Some(ids) = self.waiting.0.remove(peer) {
+            cx.effect(Event::MayRetry {
+                peer: peer.clone(),
+                ids,
+            });
+        }
+    }
+}
