@@ -11,8 +11,12 @@
 //! earlier handles are alive. Hosts with stores of their own call [`run`]. Every check clears its
 //! own scope first, so one store can serve all of them, several times.
 
+mod case;
+
 use crate::error::StoreError;
-use crate::txn::{Changes, Fence, Key, Namespace, Rows, Scope, Store};
+use crate::txn::{Changes, Key, Namespace, Scope, Store};
+
+use case::Case;
 
 /// Opens the store under test; every call opens the same one.
 pub type Open<'a> = dyn FnMut() -> Result<Box<dyn Store>, StoreError> + 'a;
@@ -50,6 +54,39 @@ pub fn rows_are_written_read_back_and_removed(open: &mut Open<'_>) -> Result<(),
     })?;
     assert_eq!(case.row(b"a")?, None, "a removed row");
     assert_eq!(case.row(b"b")?, Some(b"2".to_vec()), "its neighbour");
+    Ok(())
+}
+
+/// Many keys at once answer as one after the other: in the order asked, absent and repeated ones
+/// included, whatever their number, scope and namespace.
+pub fn many_rows_are_read_at_once(open: &mut Open<'_>) -> Result<(), StoreError> {
+    let mut case = Case::new(open, "many")?;
+    let scope = case.scope.clone();
+    assert_eq!(case.store.get_many(&[])?, []);
+    case.write(|scope, changes| {
+        for n in (0..1_500).step_by(2) {
+            let id = format!("{n}");
+            changes.put(Key::new(scope, NS, &id), id.into_bytes());
+        }
+        changes.put(Key::new(scope, NS, b"empty"), vec![]);
+    })?;
+    let other = Scope::slot("conformance-many-2");
+    let mut keys: Vec<Key> = (0..1_500)
+        .rev()
+        .map(|n| Key::new(&scope, NS, format!("{n}")))
+        .collect();
+    keys.extend([
+        Key::new(&scope, NS, b"4"),
+        Key::new(&scope, NS, b"empty"),
+        Key::new(&other, NS, b"4"),
+        Key::new(&scope, Namespace::Device, b"4"),
+        Key::new(&scope, NS, b"4"),
+    ]);
+    let rows = case.store.get_many(&keys)?;
+    assert_eq!(rows.len(), keys.len());
+    for (key, row) in keys.iter().zip(rows) {
+        assert_eq!(row, case.store.get(key)?, "{key:?}");
+    }
     Ok(())
 }
 
@@ -344,6 +381,7 @@ macro_rules! __store_checks {
     ($then:ident $($argument:tt)*) => {
         $crate::$then! { @checks [$($argument)*]
             rows_are_written_read_back_and_removed
+            many_rows_are_read_at_once
             rows_may_be_empty_or_a_mebibyte
             ids_are_any_bytes
             scans_are_in_bytewise_order
@@ -371,72 +409,13 @@ macro_rules! __store_suite {
 const NS: Namespace = Namespace::Scratch;
 const NONE: [&[u8]; 0] = [];
 
-/// One store, one acquired scope without rows in [`NS`].
-struct Case {
-    store: Box<dyn Store>,
-    scope: Scope,
-    fence: Fence,
-}
-
-impl Case {
-    fn new(open: &mut Open<'_>, name: &str) -> Result<Self, StoreError> {
-        let scope = Scope::slot(&format!("conformance-{name}"));
-        let mut store = open()?;
-        let fence = store.acquire(&scope)?;
-        let mut case = Self {
-            store,
-            scope,
-            fence,
-        };
-        let old = case.scan(b"", None, usize::MAX)?;
-        case.write(|scope, changes| {
-            for (id, _) in old {
-                changes.delete(Key::new(scope, NS, id));
-            }
-        })?;
-        Ok(case)
-    }
-
-    fn write(&mut self, fill: impl FnOnce(&Scope, &mut Changes)) -> Result<(), StoreError> {
-        let mut changes = Changes::default();
-        fill(&self.scope, &mut changes);
-        self.store.commit(&[(&changes, &self.fence)])
-    }
-
-    fn put(&mut self, rows: &[(&[u8], &[u8])]) -> Result<(), StoreError> {
-        self.write(|scope, changes| {
-            for (id, row) in rows {
-                changes.put(Key::new(scope, NS, id), row.to_vec());
-            }
-        })
-    }
-
-    fn row(&self, id: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.store.get(&Key::new(&self.scope, NS, id))
-    }
-
-    fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Rows, StoreError> {
-        self.store.scan(&self.scope, NS, prefix, after, limit)
-    }
-
-    fn ids(
-        &self,
-        prefix: &[u8],
-        after: Option<&[u8]>,
-        limit: usize,
-    ) -> Result<Vec<Vec<u8>>, StoreError> {
-        let rows = self.scan(prefix, after, limit)?;
-        Ok(rows.into_iter().map(|(id, _)| id.into_vec()).collect())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
     use std::rc::Rc;
 
     use super::*;
-    use crate::txn::{MemoryStore, Reader};
+    use crate::txn::{Fence, MemoryStore, Reader, Rows};
 
     crate::store_conformance!({
         let store = Shared::default();
@@ -458,6 +437,10 @@ mod tests {
     impl Reader for Shared {
         fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
             self.0.borrow().get(key)
+        }
+
+        fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+            self.0.borrow().get_many(keys)
         }
 
         fn scan(

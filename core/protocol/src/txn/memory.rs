@@ -71,6 +71,11 @@ impl Reader for MemoryStore {
         Ok(self.rows.get(key).cloned())
     }
 
+    fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        self.readable()?;
+        Ok(keys.iter().map(|key| self.rows.get(key).cloned()).collect())
+    }
+
     fn scan(
         &self,
         scope: &Scope,

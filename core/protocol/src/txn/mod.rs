@@ -17,6 +17,7 @@ pub mod conformance;
 mod memory;
 mod record;
 mod store;
+mod view;
 
 use crate::effect::Effect;
 use crate::error::{Fault, StoreError};
@@ -26,6 +27,7 @@ use crate::time::Now;
 pub use memory::{CommitFailure, MemoryStore};
 pub use record::{Key, Namespace, Record, Scope};
 pub use store::{Changes, Fence, Reader, Rows, Store};
+pub use view::Txn;
 
 /// What every machine method receives: the instant, randomness, the transaction, the effects.
 pub struct Cx<'a> {
@@ -45,91 +47,6 @@ impl Cx<'_> {
     }
 }
 
-/// A reader with pending changes on top: reads see own writes.
-pub struct Txn<'a> {
-    reader: &'a dyn Reader,
-    changes: Changes,
-}
-
-impl Txn<'_> {
-    /// The row under `key`, pending writes included.
-    ///
-    /// # Errors
-    /// What the store says.
-    pub fn row(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
-        match self.changes.pending(key) {
-            Some(row) => Ok(row.map(<[u8]>::to_vec)),
-            None => self.reader.get(key),
-        }
-    }
-
-    /// The record with `id`.
-    ///
-    /// # Errors
-    /// What the store says; [`StoreError::Corrupt`] or [`StoreError::Version`] for a bad row.
-    pub fn get<R: Record>(
-        &self,
-        scope: &Scope,
-        id: impl AsRef<[u8]>,
-    ) -> Result<Option<R>, StoreError> {
-        let row = self.row(&Key::new(scope, R::NAMESPACE, id))?;
-        row.map(|row| R::from_row(&row)).transpose()
-    }
-
-    /// Writes a record.
-    pub fn put<R: Record>(&mut self, scope: &Scope, id: impl AsRef<[u8]>, record: &R) {
-        self.changes
-            .put(Key::new(scope, R::NAMESPACE, id), record.to_row());
-    }
-
-    /// Writes a row as it is, to move one without reading it.
-    pub fn put_row(&mut self, key: Key, row: Vec<u8>) {
-        self.changes.put(key, row);
-    }
-
-    /// Removes the record with `id`, if there is one.
-    pub fn delete(&mut self, scope: &Scope, ns: Namespace, id: impl AsRef<[u8]>) {
-        self.changes.delete(Key::new(scope, ns, id));
-    }
-
-    /// Up to `limit` rows whose id starts with `prefix` and is greater than `after`, in id order,
-    /// pending writes included.
-    ///
-    /// # Errors
-    /// What the store says.
-    pub fn scan(
-        &self,
-        scope: &Scope,
-        ns: Namespace,
-        prefix: &[u8],
-        after: Option<&[u8]>,
-        limit: usize,
-    ) -> Result<Rows, StoreError> {
-        let pending: Vec<_> = self
-            .changes
-            .iter()
-            .filter(|(key, _)| key.scope == *scope && key.ns == ns && key.id.starts_with(prefix))
-            .filter(|(key, _)| after.is_none_or(|after| &*key.id > after))
-            .collect();
-        let removed = pending.iter().filter(|(_, row)| row.is_none()).count();
-        let stored = self
-            .reader
-            .scan(scope, ns, prefix, after, limit.saturating_add(removed))?;
-        if pending.is_empty() {
-            return Ok(stored);
-        }
-        let mut merged: std::collections::BTreeMap<Box<[u8]>, Option<Vec<u8>>> = stored
-            .into_iter()
-            .map(|(id, row)| (id, Some(row)))
-            .collect();
-        for (key, row) in pending {
-            merged.insert(key.id.clone(), row.map(<[u8]>::to_vec));
-        }
-        let present = merged.into_iter().filter_map(|(id, row)| Some((id, row?)));
-        Ok(present.take(limit).collect())
-    }
-}
-
 /// Runs `body` as one step on `reader`. Nothing is written and nothing leaves until
 /// [`Step::commit`].
 ///
@@ -141,19 +58,15 @@ pub fn step(
     reader: &dyn Reader,
     body: impl FnOnce(&mut Cx<'_>) -> Result<(), Fault>,
 ) -> Result<Step, Fault> {
-    let txn = Txn {
-        reader,
-        changes: Changes::default(),
-    };
     let mut cx = Cx {
         now,
         rng,
-        txn,
+        txn: Txn::new(reader),
         out: Vec::new(),
     };
     body(&mut cx)?;
     Ok(Step {
-        changes: cx.txn.changes,
+        changes: cx.txn.into_changes(),
         effects: cx.out,
     })
 }
@@ -250,58 +163,6 @@ mod tests {
     use crate::time::{Mono, UnixMillis};
 
     #[test]
-    fn reads_see_own_writes() {
-        let mut store = MemoryStore::default();
-        let fence = store.acquire(&slot("a")).unwrap();
-        write(
-            &mut store,
-            &fence,
-            &[("k", Some("old")), ("gone", Some("x"))],
-        );
-        let step = run(&store, |cx| {
-            set(cx, "a", "k", Some("new"));
-            set(cx, "a", "gone", None);
-            assert_eq!(cx.txn.row(&key("a", "k"))?, Some(b"new".to_vec()));
-            assert_eq!(cx.txn.row(&key("a", "gone"))?, None);
-            Ok(())
-        });
-        assert_eq!(store.get(&key("a", "k")).unwrap(), Some(b"old".to_vec()));
-        assert!(!step.is_read_only());
-    }
-
-    #[test]
-    fn scans_merge_pending_writes_and_removals() {
-        let mut store = MemoryStore::default();
-        let fence = store.acquire(&slot("a")).unwrap();
-        let stored = ["1", "2", "3", "4", "5"].map(|id| (id, Some("old")));
-        write(&mut store, &fence, &stored);
-        let _ = run(&store, |cx| {
-            set(cx, "a", "1", None);
-            set(cx, "a", "2", None);
-            set(cx, "a", "3", Some("new"));
-            set(cx, "a", "35", Some("new"));
-            set(cx, "b", "36", Some("another scope"));
-            let scan = |after: Option<&str>, limit| {
-                let rows = cx.txn.scan(
-                    &slot("a"),
-                    Namespace::Scratch,
-                    b"",
-                    after.map(str::as_bytes),
-                    limit,
-                );
-                let text = |(id, row): (Box<[u8]>, Vec<u8>)| {
-                    String::from_utf8([&id[..], b"=", &row].concat()).unwrap()
-                };
-                rows.unwrap().into_iter().map(text).collect::<Vec<_>>()
-            };
-            assert_eq!(scan(None, 3), ["3=new", "35=new", "4=old"]);
-            assert_eq!(scan(Some("3"), 9), ["35=new", "4=old", "5=old"]);
-            assert_eq!(scan(None, 0), NOTHING);
-            Ok(())
-        });
-    }
-
-    #[test]
     fn a_failing_body_leaves_no_step() {
         let store = MemoryStore::default();
         let failed = step(NOW, &mut Zeros, &store, |cx| {
@@ -378,7 +239,6 @@ mod tests {
         assert_eq!(store.len(), 2);
     }
 
-    const NOTHING: [&str; 0] = [];
     const NOW: Now = Now::new(Mono(0), UnixMillis(0));
 
     struct Zeros;
@@ -403,21 +263,13 @@ mod tests {
 
     fn set(cx: &mut Cx<'_>, name: &str, id: &str, row: Option<&str>) {
         match row {
-            Some(row) => cx.txn.changes.put(key(name, id), row.into()),
-            None => cx.txn.changes.delete(key(name, id)),
+            Some(row) => cx.txn.put_row(key(name, id), row.into()),
+            None => cx.txn.delete(&slot(name), Namespace::Scratch, id),
         }
     }
 
     fn run(store: &MemoryStore, body: impl FnOnce(&mut Cx<'_>) -> Result<(), Fault>) -> Step {
         step(NOW, &mut Zeros, store, body).unwrap()
-    }
-
-    fn write(store: &mut MemoryStore, fence: &Fence, rows: &[(&str, Option<&str>)]) {
-        let filled = run(store, |cx| {
-            rows.iter().for_each(|(id, row)| set(cx, "a", id, *row));
-            Ok(())
-        });
-        assert_eq!(filled.commit(store, fence), Ok(vec![]));
     }
 
     /// For each name one step that writes a row and has one stanza, numbered from 0.

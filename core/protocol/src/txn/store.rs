@@ -16,6 +16,15 @@ pub trait Reader {
     /// Any [`StoreError`] of the backend.
     fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError>;
 
+    /// The rows under `keys`, in their order; a key may come twice. For backends that answer many
+    /// keys faster than one after the other.
+    ///
+    /// # Errors
+    /// Any [`StoreError`] of the backend.
+    fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        keys.iter().map(|key| self.get(key)).collect()
+    }
+
     /// Up to `limit` rows whose id starts with `prefix` and is greater than `after`, in id order.
     ///
     /// # Errors
@@ -79,6 +88,22 @@ impl Changes {
     /// All writes in key order; `None` is a removal.
     pub fn iter(&self) -> impl Iterator<Item = (&Key, Option<&[u8]>)> {
         self.0.iter().map(|(key, row)| (key, row.as_deref()))
+    }
+
+    /// The writes of one scope and kind to ids that start with `prefix`, in id order.
+    pub fn within<'a>(
+        &'a self,
+        scope: &'a Scope,
+        ns: Namespace,
+        prefix: &'a [u8],
+    ) -> impl Iterator<Item = (&'a Key, Option<&'a [u8]>)> {
+        let first = Key::new(scope, ns, prefix);
+        self.0
+            .range(first..)
+            .take_while(move |(key, _)| {
+                key.scope == *scope && key.ns == ns && key.id.starts_with(prefix)
+            })
+            .map(|(key, row)| (key, row.as_deref()))
     }
 
     /// Nothing to write.

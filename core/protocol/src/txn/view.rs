@@ -1,0 +1,235 @@
+//! What a step reads and will write.
+
+use std::collections::BTreeMap;
+
+use crate::error::StoreError;
+use crate::txn::{Changes, Key, Namespace, Reader, Record, Rows, Scope};
+
+/// A reader with pending changes on top: reads see own writes.
+pub struct Txn<'a> {
+    reader: &'a dyn Reader,
+    changes: Changes,
+    ahead: BTreeMap<Key, Option<Vec<u8>>>,
+}
+
+impl<'a> Txn<'a> {
+    pub(super) fn new(reader: &'a dyn Reader) -> Self {
+        Self {
+            reader,
+            changes: Changes::default(),
+            ahead: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn into_changes(self) -> Changes {
+        self.changes
+    }
+
+    /// Reads these rows at once, so that [`Txn::row`] and [`Txn::get`] of them do not ask the store
+    /// again. What an earlier call has read is forgotten: callers work in blocks of bounded size.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn read_ahead(&mut self, mut keys: Vec<Key>) -> Result<(), StoreError> {
+        keys.retain(|key| self.changes.pending(key).is_none());
+        // In the order of the store: neighbours lie in one page.
+        keys.sort_unstable();
+        keys.dedup();
+        self.ahead.clear();
+        let rows = self.reader.get_many(&keys)?;
+        self.ahead = keys.into_iter().zip(rows).collect();
+        Ok(())
+    }
+
+    /// The row under `key`, pending writes included.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn row(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
+        match (self.changes.pending(key), self.ahead.get(key)) {
+            (Some(row), _) => Ok(row.map(<[u8]>::to_vec)),
+            (None, Some(row)) => Ok(row.clone()),
+            (None, None) => self.reader.get(key),
+        }
+    }
+
+    /// The record with `id`.
+    ///
+    /// # Errors
+    /// What the store says; [`StoreError::Corrupt`] or [`StoreError::Version`] for a bad row.
+    pub fn get<R: Record>(
+        &self,
+        scope: &Scope,
+        id: impl AsRef<[u8]>,
+    ) -> Result<Option<R>, StoreError> {
+        let row = self.row(&Key::new(scope, R::NAMESPACE, id))?;
+        row.map(|row| R::from_row(&row)).transpose()
+    }
+
+    /// Writes a record.
+    pub fn put<R: Record>(&mut self, scope: &Scope, id: impl AsRef<[u8]>, record: &R) {
+        self.changes
+            .put(Key::new(scope, R::NAMESPACE, id), record.to_row());
+    }
+
+    /// Writes a row as it is, to move one without reading it.
+    pub fn put_row(&mut self, key: Key, row: Vec<u8>) {
+        self.changes.put(key, row);
+    }
+
+    /// Removes the record with `id`, if there is one.
+    pub fn delete(&mut self, scope: &Scope, ns: Namespace, id: impl AsRef<[u8]>) {
+        self.changes.delete(Key::new(scope, ns, id));
+    }
+
+    /// Up to `limit` rows whose id starts with `prefix` and is greater than `after`, in id order,
+    /// pending writes included.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn scan(
+        &self,
+        scope: &Scope,
+        ns: Namespace,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Rows, StoreError> {
+        let pending: Vec<_> = self
+            .changes
+            .within(scope, ns, prefix)
+            .filter(|(key, _)| after.is_none_or(|after| &*key.id > after))
+            .collect();
+        let removed = pending.iter().filter(|(_, row)| row.is_none()).count();
+        let stored = self
+            .reader
+            .scan(scope, ns, prefix, after, limit.saturating_add(removed))?;
+        if pending.is_empty() {
+            return Ok(stored);
+        }
+        let mut merged: BTreeMap<Box<[u8]>, Option<Vec<u8>>> = stored
+            .into_iter()
+            .map(|(id, row)| (id, Some(row)))
+            .collect();
+        for (key, row) in pending {
+            merged.insert(key.id.clone(), row.map(<[u8]>::to_vec));
+        }
+        let present = merged.into_iter().filter_map(|(id, row)| Some((id, row?)));
+        Ok(present.take(limit).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::txn::{MemoryStore, Store};
+
+    #[test]
+    fn reads_see_own_writes() {
+        let store = stored(&["gone", "k"]);
+        let mut txn = Txn::new(&store);
+        set(&mut txn, "k", Some("new"));
+        set(&mut txn, "gone", None);
+        assert_eq!(txn.row(&key("k")), Ok(Some(b"new".to_vec())));
+        assert_eq!(txn.row(&key("gone")), Ok(None));
+        assert_eq!(store.get(&key("k")), Ok(Some(b"old".to_vec())));
+    }
+
+    #[test]
+    fn scans_merge_pending_writes_and_removals() {
+        let store = stored(&["1", "2", "3", "4", "5"]);
+        let mut txn = Txn::new(&store);
+        set(&mut txn, "1", None);
+        set(&mut txn, "2", None);
+        set(&mut txn, "3", Some("new"));
+        set(&mut txn, "35", Some("new"));
+        let foreign = Key::new(&Scope::slot("b"), NS, "36");
+        txn.put_row(foreign, b"another scope".to_vec());
+        let scan = |after: Option<&str>, limit| {
+            let rows = txn.scan(&slot(), NS, b"", after.map(str::as_bytes), limit);
+            let text = |(id, row): (Box<[u8]>, Vec<u8>)| {
+                String::from_utf8([&id[..], b"=", &row].concat()).unwrap()
+            };
+            rows.unwrap().into_iter().map(text).collect::<Vec<_>>()
+        };
+        assert_eq!(scan(None, 3), ["3=new", "35=new", "4=old"]);
+        assert_eq!(scan(Some("3"), 9), ["35=new", "4=old", "5=old"]);
+        assert_eq!(scan(None, 0), NOTHING);
+    }
+
+    #[test]
+    fn rows_read_ahead_are_not_asked_for_again_and_lose_against_own_writes() {
+        let store = Counting {
+            store: stored(&["a", "b"]),
+            reads: Cell::new(0),
+        };
+        let mut txn = Txn::new(&store);
+        set(&mut txn, "a", Some("new"));
+        let keys = ["b", "a", "absent", "b"].map(key).to_vec();
+        txn.read_ahead(keys).unwrap();
+        assert_eq!(store.reads.take(), 2, "once each, none for a pending write");
+        set(&mut txn, "absent", Some("now there"));
+        assert_eq!(txn.row(&key("a")), Ok(Some(b"new".to_vec())));
+        assert_eq!(txn.row(&key("b")), Ok(Some(b"old".to_vec())));
+        assert_eq!(txn.row(&key("absent")), Ok(Some(b"now there".to_vec())));
+        assert_eq!(store.reads.take(), 0);
+        txn.read_ahead(vec![]).unwrap();
+        assert_eq!(txn.row(&key("b")), Ok(Some(b"old".to_vec())));
+        assert_eq!(store.reads.take(), 1, "forgotten by the next call");
+    }
+
+    const NS: Namespace = Namespace::Scratch;
+    const NOTHING: [&str; 0] = [];
+
+    fn slot() -> Scope {
+        Scope::slot("a")
+    }
+
+    fn key(id: &str) -> Key {
+        Key::new(&slot(), NS, id)
+    }
+
+    fn set(txn: &mut Txn<'_>, id: &str, row: Option<&str>) {
+        match row {
+            Some(row) => txn.put_row(key(id), row.into()),
+            None => txn.delete(&slot(), NS, id),
+        }
+    }
+
+    fn stored(ids: &[&str]) -> MemoryStore {
+        let mut store = MemoryStore::default();
+        let fence = store.acquire(&slot()).unwrap();
+        let mut changes = Changes::default();
+        for id in ids {
+            changes.put(key(id), b"old".to_vec());
+        }
+        store.commit(&[(&changes, &fence)]).unwrap();
+        store
+    }
+
+    /// Counts the rows that are asked for.
+    struct Counting {
+        store: MemoryStore,
+        reads: Cell<usize>,
+    }
+
+    impl Reader for Counting {
+        fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
+            self.reads.set(self.reads.get() + 1);
+            self.store.get(key)
+        }
+
+        fn scan(
+            &self,
+            scope: &Scope,
+            ns: Namespace,
+            prefix: &[u8],
+            after: Option<&[u8]>,
+            limit: usize,
+        ) -> Result<Rows, StoreError> {
+            self.store.scan(scope, ns, prefix, after, limit)
+        }
+    }
+}
