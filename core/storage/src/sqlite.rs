@@ -18,11 +18,15 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, params};
+use rusqlite::{
+    Connection, ErrorCode, OpenFlags, OptionalExtension, Statement, Transaction, params,
+};
 use sendpath_protocol::error::StoreError;
 use sendpath_protocol::txn::{Changes, Fence, Key, Namespace, Reader, Rows, Scope, Store};
 
 use crate::schema;
+
+const GET: &str = "SELECT row FROM kv WHERE scope = ?1 AND ns = ?2 AND id = ?3";
 
 /// A scan with another condition on the id; literal so that SQLite uses the primary key for it.
 macro_rules! scan_sql {
@@ -96,12 +100,19 @@ impl SqliteStore {
 impl Reader for SqliteStore {
     fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
         self.connection
-            .prepare_cached("SELECT row FROM kv WHERE scope = ?1 AND ns = ?2 AND id = ?3")
-            .and_then(|mut statement| {
-                let key = params![key.scope.as_str(), key.ns.number(), &*key.id];
-                statement.query_row(key, |row| row.get(0)).optional()
-            })
+            .prepare_cached(GET)
+            .and_then(|mut statement| one(&mut statement, key))
             .map_err(store_error)
+    }
+
+    /// One statement in one read transaction, so that the lock is taken once.
+    fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        let read = || -> rusqlite::Result<Vec<Option<Vec<u8>>>> {
+            let tx = self.connection.unchecked_transaction()?;
+            let mut statement = tx.prepare_cached(GET)?;
+            keys.iter().map(|key| one(&mut statement, key)).collect()
+        };
+        read().map_err(store_error)
     }
 
     fn scan(
@@ -168,6 +179,11 @@ impl Store for SqliteStore {
         }
         tx.commit().map_err(store_error)
     }
+}
+
+fn one(statement: &mut Statement<'_>, key: &Key) -> rusqlite::Result<Option<Vec<u8>>> {
+    let key = params![key.scope.as_str(), key.ns.number(), &*key.id];
+    statement.query_row(key, |row| row.get(0)).optional()
 }
 
 fn check_fence(tx: &Transaction<'_>, fence: &Fence) -> Result<(), StoreError> {
