@@ -5,6 +5,7 @@
 //! after its changes are durable. Read on in `txn`, then `tctoken`, then `session`.
 #![forbid(unsafe_code)]
 
+pub mod abprops;
 pub mod account;
 pub mod adv;
 pub mod config;

@@ -44,6 +44,17 @@ pub struct CappingProps {
     pub limit: Option<i64>,
     /// 34795: capping is switched off altogether.
     pub kill_switch: Option<bool>,
+    /// 20649: seconds after which the state should be asked for again, by [`CappingProps::refresh_of`];
+    /// `None` for [`REFRESH`].
+    pub refresh: Option<i64>,
+}
+
+impl CappingProps {
+    /// A number of seconds between questions, cut to a minute and a day: more often would press the
+    /// server, more rarely would believe a cap long after it ended. `None` when it means nothing.
+    pub fn refresh_of(seconds: i64) -> Option<i64> {
+        (seconds > 0).then(|| seconds.clamp(60, 86_400))
+    }
 }
 
 /// The quota is used up.
@@ -176,7 +187,7 @@ impl Capping {
         let on = props.limit.is_none_or(|limit| limit > 0) && props.kill_switch != Some(true);
         let until = match record.cycle_end {
             Some(end) => UnixSeconds(end),
-            None => UnixSeconds(record.observed).plus(REFRESH),
+            None => UnixSeconds(record.observed).plus(props.refresh.unwrap_or(REFRESH)),
         };
         (on && record.status == CAPPED && now <= until).then_some(Capped {
             until,
@@ -260,7 +271,11 @@ mod tests {
             (Some(0), None, false),
             (None, Some(true), false),
         ] {
-            let props = CappingProps { limit, kill_switch };
+            let props = CappingProps {
+                limit,
+                kill_switch,
+                refresh: None,
+            };
             assert_eq!(machine.capped(&props, NOW).is_some(), on, "{props:?}");
         }
     }
@@ -274,6 +289,12 @@ mod tests {
             Ok(())
         });
         assert_eq!(until(&machine, NOW), Some(NOW.plus(REFRESH)));
+        let often = CappingProps {
+            refresh: Some(60),
+            ..CappingProps::default()
+        };
+        let capped = machine.capped(&often, NOW).unwrap();
+        assert_eq!(capped.until, NOW.plus(60));
         push(
             &mut bench,
             &mut machine,

@@ -5,4 +5,5 @@
 
 mod lifecycle;
 mod limits;
+mod props;
 mod world;
