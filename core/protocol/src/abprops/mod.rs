@@ -8,9 +8,10 @@
 //!
 //! They belong to the account and survive a restart, so that the first message already knows how long
 //! tokens are valid (spec: "fetch"; whatsapp-rust, zapo, Baileys). `record` is the stored set, `codes`
-//! what the values mean.
+//! what the values mean, `fetch` when to ask.
 
 mod codes;
+mod fetch;
 mod record;
 
 use crate::error::StoreError;
@@ -21,19 +22,16 @@ use crate::time::{Millis, Mono, UnixSeconds};
 use crate::txn::{Cx, Key, Namespace, Record, Scope, Txn};
 use crate::wap::Node;
 
+use fetch::Fetch;
+
 pub use codes::{Code, Gates, MAX_VALUE};
+pub use fetch::{BACKOFF_FIRST, BACKOFF_MAX};
 pub use record::PropsRecord;
 
 /// How long a message may wait for the first props of an account when they decide whether its token
 /// is too old. Longer is noticed by people who wait for the message to leave; shorter gives up on
 /// slow links and sends a token that the server may refuse.
 pub const WAIT: Millis = Millis::from_secs(5);
-
-/// First pause after a fetch that failed; doubles each time.
-pub const BACKOFF_FIRST: Millis = Millis::from_secs(60);
-
-/// Longest pause after a fetch that failed.
-pub const BACKOFF_MAX: Millis = Millis::from_secs(3_600);
 
 const ROW: &str = "props";
 
@@ -51,21 +49,6 @@ pub struct Props {
     ignored: u64,
 }
 
-/// The one question on its way, and when the next may leave.
-#[derive(Debug, Default)]
-struct Fetch {
-    asking: bool,
-    /// Due whatever the age of the set.
-    due: bool,
-    pause: Option<Pause>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Pause {
-    until: Mono,
-    length: Millis,
-}
-
 impl Props {
     /// The set as stored; a damaged row counts as none.
     ///
@@ -77,10 +60,10 @@ impl Props {
             Err(StoreError::Corrupt(_)) => None,
             record => record?,
         };
-        let fetch = Fetch {
-            due: record.as_ref().is_some_and(PropsRecord::outdated),
-            ..Fetch::default()
-        };
+        let mut fetch = Fetch::default();
+        if record.as_ref().is_some_and(PropsRecord::outdated) {
+            fetch.demand();
+        }
         Ok(Self {
             account: account.clone(),
             record,
@@ -92,11 +75,9 @@ impl Props {
     /// The question without an id, to be ended with [`Props::answered`]; `None` while one is on its
     /// way ([`Props::is_asking`]) or the last one failed a short time ago.
     pub fn want(&mut self, now: Mono) -> Option<Node> {
-        if self.fetch.asking || self.fetch.paused(now) {
+        if !self.fetch.begin(now) {
             return None;
         }
-        self.fetch.asking = true;
-        self.fetch.due = false;
         let record = self.record.as_ref();
         let owned = |text: &str| text.to_owned();
         let props = Node::new("props")
@@ -120,7 +101,7 @@ impl Props {
     /// no answer in time. An IQ without `<props>` counts as no answer. True when a value changed;
     /// without a question of ours nothing does.
     pub fn answered(&mut self, cx: &mut Cx<'_>, answer: Option<&Node>, now: UnixSeconds) -> bool {
-        if !core::mem::take(&mut self.fetch.asking) {
+        if !self.fetch.end() {
             return false;
         }
         let Some(props) = answer.and_then(|iq| iq.find("props")) else {
@@ -128,7 +109,7 @@ impl Props {
             self.fetch.failed(cx.now.mono);
             return false;
         };
-        self.fetch.pause = None;
+        self.fetch.succeeded();
         self.change(cx, |record| record.take(props, now))
     }
 
@@ -146,27 +127,20 @@ impl Props {
     /// The server says that the props changed, or we logged in: a fetch is due, also when one is on
     /// its way, because its answer may be older.
     pub const fn notified(&mut self) {
-        self.fetch.due = true;
+        self.fetch.demand();
     }
 
     /// The connection went away and the question with it; it is due again on the next one.
     pub const fn disconnected(&mut self) {
-        self.fetch.due |= self.fetch.asking;
-        self.fetch.asking = false;
+        self.fetch.disconnected();
     }
 
     /// When to call [`Props::want`]; `None` while a question is on its way. Server time decides about
     /// the age of the set.
     pub fn deadline(&self, now: Mono, server_now: UnixSeconds) -> Option<Mono> {
-        if self.fetch.asking {
-            return None;
-        }
-        let seconds = match &self.record {
-            Some(record) if !self.fetch.due => record.due_in(server_now),
-            _ => 0,
-        };
-        let due = now.plus(Millis::from_secs(u64::try_from(seconds).unwrap_or(0)));
-        Some(self.fetch.pause.map_or(due, |pause| due.max(pause.until)))
+        let seconds = self.record.as_ref().map_or(0, |r| r.due_in(server_now));
+        let left = Millis::from_secs(u64::try_from(seconds).unwrap_or(0));
+        self.fetch.deadline(now, left)
     }
 
     /// Whether to call [`Props::want`] now.
@@ -176,7 +150,7 @@ impl Props {
 
     /// Whether a question is on its way.
     pub const fn is_asking(&self) -> bool {
-        self.fetch.asking
+        self.fetch.asking()
     }
 
     /// Whether the server or a host ever told anything.
@@ -224,24 +198,6 @@ impl Props {
         let changed = self.record.as_ref().map(told) != Some(told(&record));
         self.record = Some(record);
         changed
-    }
-}
-
-impl Fetch {
-    fn paused(&self, now: Mono) -> bool {
-        self.pause.is_some_and(|pause| now < pause.until)
-    }
-
-    fn failed(&mut self, now: Mono) {
-        let length = match self.pause {
-            Some(Pause { length, .. }) => Millis(length.0.saturating_mul(2)).min(BACKOFF_MAX),
-            None => BACKOFF_FIRST,
-        };
-        self.due = true;
-        self.pause = Some(Pause {
-            until: now.plus(length),
-            length,
-        });
     }
 }
 
