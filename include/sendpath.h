@@ -151,6 +151,10 @@ enum sp_status
     SP_STATUS_DEADLINE_BEFORE_SEND = 425,
     // Cancelled, or the library was closed, before anything was sent.
     SP_STATUS_CANCELLED = 426,
+    // Refused here: the server refused several first messages in a row.
+    SP_STATUS_CIRCUIT_OPEN = 427,
+    // Accepted, but nobody received it while the account is locked.
+    SP_STATUS_SILENT_DROP_SUSPECTED = 428,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -610,8 +614,10 @@ bool sp_error_retry_after_ms(const struct sp_error *error, uint64_t *out);
 // The server's nack code, such as 463.
 bool sp_error_nack_code(const struct sp_error *error, uint16_t *out);
 
-// Whether the same message can succeed later.
-bool sp_error_may_retry(const struct sp_error *error, bool *out);
+// Whether the same message may be sent once more after `sp_error_retry_after_ms`, with nothing else to
+// wait for: no end, no word of the contact, no correction.
+bool sp_error_may_retry(const struct sp_error *error,
+                        bool *out);
 
 // For `SP_STATUS_OUTCOME_UNKNOWN`: whether the library still holds the message and sends it again.
 bool sp_error_still_trying(const struct sp_error *error, bool *out);

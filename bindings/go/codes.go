@@ -121,4 +121,8 @@ const (
 	CodeDeadlineBeforeSend Code = 425
 	// Cancelled, or the library was closed, before anything was sent.
 	CodeCancelled Code = 426
+	// Refused here: the server refused several first messages in a row.
+	CodeCircuitOpen Code = 427
+	// Accepted, but nobody received it while the account is locked.
+	CodeSilentDropSuspected Code = 428
 )

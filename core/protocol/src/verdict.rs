@@ -83,9 +83,10 @@ impl Refusal {
         self.cause.next(self.until)
     }
 
-    /// Whether sending the same message later can succeed at all.
+    /// Whether the same message may be sent once more without anything else happening first: no
+    /// end to wait for, no word of the contact, no correction.
     pub fn may_retry(&self) -> bool {
-        !matches!(self.next(), Next::DoNotRetry | Next::FixInput)
+        matches!(self.next(), Next::RetryAfter(_))
     }
 }
 
@@ -176,11 +177,15 @@ pub enum Cause {
     DeadlineBeforeSend = 425,
     /// The library was closed, or the send cancelled, before anything was sent.
     Cancelled = 426,
+    /// Refused here, before anything was sent: the server refused several first messages in a row.
+    CircuitOpen = 427,
+    /// Accepted, but nobody received it while the account is timelocked.
+    SilentDropSuspected = 428,
 }
 
 impl Cause {
     /// Every cause, for tables and tests.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 28] = [
         Self::AccountTimelocked,
         Self::TimelockedTokenRefused,
         Self::ColdRefused,
@@ -207,6 +212,8 @@ impl Cause {
         Self::BadRequest,
         Self::DeadlineBeforeSend,
         Self::Cancelled,
+        Self::CircuitOpen,
+        Self::SilentDropSuspected,
     ];
 
     /// The stable number.
@@ -243,6 +250,8 @@ impl Cause {
             Self::BadRequest => "BAD_REQUEST",
             Self::DeadlineBeforeSend => "DEADLINE_BEFORE_SEND",
             Self::Cancelled => "CANCELLED",
+            Self::CircuitOpen => "CIRCUIT_OPEN",
+            Self::SilentDropSuspected => "SILENT_DROP_SUSPECTED",
         }
     }
 
@@ -282,7 +291,9 @@ impl Cause {
             Self::StanzaInvalid => {
                 "WhatsApp rejected the form of the message (479). This is a defect; please report it with the library's version."
             }
-            Self::Addressing => "WhatsApp rejected the address form for this account (400).",
+            Self::Addressing => {
+                "WhatsApp rejected the address form for this account (400). Send it once more; if that fails too, please report it."
+            }
             Self::NotAllowed => "WhatsApp does not allow this message to this recipient.",
             Self::RecipientNotFound => "The recipient does not exist.",
             Self::ServerBusy => "WhatsApp could not take the message now. Try again later.",
@@ -307,6 +318,12 @@ impl Cause {
                 "The deadline passed before the message could be sent. Nothing was sent."
             }
             Self::Cancelled => "The send was cancelled before anything was sent.",
+            Self::CircuitOpen => {
+                "WhatsApp refused several first messages in a row, so sendpath sends no more of them for a while: each one makes it worse. Chats whose contact gave us a token still work. Nothing was sent."
+            }
+            Self::SilentDropSuspected => {
+                "WhatsApp took the message, but no device of the contact has confirmed it and this account may not start new chats for now. It was probably dropped. Stop sending to new contacts until the lock ends."
+            }
         }
     }
 
@@ -315,35 +332,52 @@ impl Cause {
         match (self, until) {
             (
                 Self::AccountTimelocked
-                | Self::TimelockedTokenRefused
+                | Self::CircuitOpen
                 | Self::NewChatCapped
+                | Self::SilentDropSuspected
                 | Self::Undetermined463,
                 Some(until),
             ) => Next::WaitUntil(until),
             (
                 Self::ColdRefused
                 | Self::ColdRefusedWithCstoken
+                | Self::TimelockedTokenRefused
                 | Self::TokenMissingWarm
-                | Self::TokenRefused
-                | Self::TimelockedTokenRefused,
+                | Self::TokenRefused,
                 _,
             ) => Next::AskContactToWrite,
-            (Self::TokenArrivedLate | Self::LocalTokenLost, _) => Next::RetryAfter(Millis(0)),
-            (Self::Undetermined463 | Self::ServerBusy | Self::OutboxFull, _) => {
-                Next::RetryAfter(Millis::from_secs(60))
-            }
-            (Self::DeadlineBeforeSend | Self::Cancelled, _) => Next::RetryAfter(Millis(0)),
             (
-                Self::NotOnWhatsapp
-                | Self::NoLid
-                | Self::NotPaired
-                | Self::LoggedOut
+                Self::Addressing
+                | Self::Cancelled
+                | Self::DeadlineBeforeSend
+                | Self::LocalTokenLost
+                | Self::TokenArrivedLate,
+                _,
+            ) => Next::RetryAfter(Millis(0)),
+            (
+                Self::CircuitOpen | Self::OutboxFull | Self::ServerBusy | Self::Undetermined463,
+                _,
+            ) => Next::RetryAfter(Millis::from_secs(60)),
+            (
+                Self::BadRequest
                 | Self::DuplicateId
-                | Self::BadRequest
+                | Self::LoggedOut
+                | Self::NoLid
+                | Self::NotOnWhatsapp
+                | Self::NotPaired
                 | Self::RecipientNotFound,
                 _,
             ) => Next::FixInput,
-            _ => Next::DoNotRetry,
+            (
+                Self::AccountTimelocked
+                | Self::NewChatCapped
+                | Self::NoRecipientDevice
+                | Self::NotAllowed
+                | Self::ServerRefused
+                | Self::SilentDropSuspected
+                | Self::StanzaInvalid,
+                _,
+            ) => Next::DoNotRetry,
         }
     }
 }
@@ -416,6 +450,34 @@ mod tests {
             Next::WaitUntil(until)
         );
         assert_eq!(Cause::ColdRefused.next(None), Next::AskContactToWrite);
+    }
+
+    #[test]
+    fn each_row_of_the_diagnosis_allows_what_its_last_column_says() {
+        let end = UnixSeconds(9);
+        let once = Next::RetryAfter(Millis(0));
+        for (row, cause, next) in [
+            (1, Cause::NewChatCapped, Next::WaitUntil(end)),
+            (2, Cause::TokenArrivedLate, once),
+            (3, Cause::AccountTimelocked, Next::WaitUntil(end)),
+            (4, Cause::TimelockedTokenRefused, Next::AskContactToWrite),
+            (5, Cause::LocalTokenLost, once),
+            (6, Cause::TokenMissingWarm, Next::AskContactToWrite),
+            (7, Cause::ColdRefusedWithCstoken, Next::AskContactToWrite),
+            (8, Cause::ColdRefused, Next::AskContactToWrite),
+            (9, Cause::TokenRefused, Next::AskContactToWrite),
+            (10, Cause::Undetermined463, Next::WaitUntil(end)),
+            (11, Cause::StanzaInvalid, Next::DoNotRetry),
+            (12, Cause::Addressing, once),
+            (13, Cause::SilentDropSuspected, Next::WaitUntil(end)),
+        ] {
+            let refusal = Refusal {
+                until: Some(end),
+                ..Refusal::local(None, cause)
+            };
+            assert_eq!(refusal.next(), next, "row {row}");
+            assert_eq!(refusal.may_retry(), matches!(row, 2 | 5 | 12), "row {row}");
+        }
     }
 
     #[test]

@@ -119,7 +119,8 @@ pub extern "C" fn sp_error_nack_code(error: *const ErrorObject, out: *mut u16) -
     })
 }
 
-/// Whether the same message can succeed later.
+/// Whether the same message may be sent once more after `sp_error_retry_after_ms`, with nothing else to
+/// wait for: no end, no word of the contact, no correction.
 #[unsafe(no_mangle)]
 pub extern "C" fn sp_error_may_retry(error: *const ErrorObject, out: *mut bool) -> bool {
     guard_value(false, || {

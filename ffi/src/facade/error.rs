@@ -103,7 +103,8 @@ impl Error {
         }
     }
 
-    /// Whether the same message can succeed later; `None` unless a send was refused.
+    /// Whether the same message may be sent once more after [`Error::retry_after`], with nothing else
+    /// to wait for; `None` unless a send was refused.
     pub fn may_retry(&self) -> Option<bool> {
         self.refusal().map(Refusal::may_retry)
     }

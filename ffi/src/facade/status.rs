@@ -132,6 +132,10 @@ pub enum Status {
     DeadlineBeforeSend = 425,
     /// Cancelled, or the library was closed, before anything was sent.
     Cancelled = 426,
+    /// Refused here: the server refused several first messages in a row.
+    CircuitOpen = 427,
+    /// Accepted, but nobody received it while the account is locked.
+    SilentDropSuspected = 428,
 }
 
 /// Who has to act on a status.
@@ -159,7 +163,7 @@ impl Status {
     /// Every status, for tables and tests.
     ///
     /// cbindgen:ignore
-    pub const ALL: [Self; 57] = [
+    pub const ALL: [Self; 59] = [
         Self::Ok,
         Self::NullPointer,
         Self::InvalidArgument,
@@ -217,6 +221,8 @@ impl Status {
         Self::BadRequest,
         Self::DeadlineBeforeSend,
         Self::Cancelled,
+        Self::CircuitOpen,
+        Self::SilentDropSuspected,
     ];
 
     /// The stable number.
@@ -302,6 +308,8 @@ impl Status {
             Self::BadRequest => Cause::BadRequest.as_str(),
             Self::DeadlineBeforeSend => Cause::DeadlineBeforeSend.as_str(),
             Self::Cancelled => Cause::Cancelled.as_str(),
+            Self::CircuitOpen => Cause::CircuitOpen.as_str(),
+            Self::SilentDropSuspected => Cause::SilentDropSuspected.as_str(),
         }
     }
 }

@@ -70,6 +70,8 @@ class Status(IntEnum):
     BAD_REQUEST = 424
     DEADLINE_BEFORE_SEND = 425
     CANCELLED = 426
+    CIRCUIT_OPEN = 427
+    SILENT_DROP_SUSPECTED = 428
 
 class Cause(StrEnum):
     """Why a send was refused."""
@@ -100,6 +102,8 @@ class Cause(StrEnum):
     BAD_REQUEST = "BAD_REQUEST"
     DEADLINE_BEFORE_SEND = "DEADLINE_BEFORE_SEND"
     CANCELLED = "CANCELLED"
+    CIRCUIT_OPEN = "CIRCUIT_OPEN"
+    SILENT_DROP_SUSPECTED = "SILENT_DROP_SUSPECTED"
 
 class Next(StrEnum):
     """What to do after a refusal."""

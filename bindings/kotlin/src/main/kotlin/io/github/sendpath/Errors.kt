@@ -64,7 +64,9 @@ public enum class Status(public val number: Int) {
     OUTBOX_FULL(423),
     BAD_REQUEST(424),
     DEADLINE_BEFORE_SEND(425),
-    CANCELLED(426);
+    CANCELLED(426),
+    CIRCUIT_OPEN(427),
+    SILENT_DROP_SUSPECTED(428);
 
     internal companion object {
         private val byNumber = entries.associateBy { it.number }
@@ -101,6 +103,8 @@ public enum class Cause {
     BAD_REQUEST,
     DEADLINE_BEFORE_SEND,
     CANCELLED,
+    CIRCUIT_OPEN,
+    SILENT_DROP_SUSPECTED,
 }
 
 /** What to do after a refusal. */
