@@ -52,7 +52,7 @@ impl Account {
         let attach = self.tokens.attach(txn, to, &names, kind, now);
         let capped = self.capping.capped(&CappingProps::default(), now);
         let class = class(to, self.own());
-        let refusal = match gate(class, hint, &attach, self.timelock.phase(now), capped) {
+        let refusal = match gate(class, hint, &attach, self.timelock.phase(now), capped, None) {
             Gate::Allow => None,
             Gate::Refuse(refusal) => Some(refusal),
         };

@@ -4,6 +4,7 @@
 //! exempt: not a 1:1 chat, ourselves, a bot, enterprise or support account, or a valid tctoken
 //! locked and not exempt -> AccountTimelocked until its end
 //! capped and not exempt -> NewChatCapped until the end of the cycle
+//! breaker open and not exempt -> CircuitOpen until the end of the pause
 //! ```
 //!
 //! It reads what is known and asks nobody. A cstoken exempts from nothing (spec: "send gate").
@@ -13,7 +14,7 @@ use crate::limits::timelock::Phase;
 use crate::tctoken::Attach;
 use crate::tctoken::policy::Class;
 use crate::time::UnixSeconds;
-use crate::verdict::{Attached, Cause, Refusal};
+use crate::verdict::{Cause, Refusal};
 
 /// What a host knows about a recipient that its address does not tell.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
@@ -36,38 +37,33 @@ pub enum Gate {
     Refuse(Refusal),
 }
 
-/// Whether a message may go on its way.
+/// Whether a message may go on its way. `breaker` is the end of the circuit breaker's pause.
 pub fn gate(
     class: Class,
     hint: RecipientHint,
     attach: &Attach,
     timelock: Phase,
     capped: Option<Capped>,
+    breaker: Option<UnixSeconds>,
 ) -> Gate {
     if is_exempt(class, hint, attach) {
         return Gate::Allow;
     }
-    match (timelock, capped) {
-        (Phase::Active { until, .. }, _) => {
-            refuse(Cause::AccountTimelocked, until, attach.summary())
-        }
-        (_, Some(capped)) => refuse(Cause::NewChatCapped, capped.until, attach.summary()),
-        (Phase::Inactive | Phase::Over | Phase::Unknown, None) => Gate::Allow,
-    }
+    let (cause, until) = match (timelock, capped, breaker) {
+        (Phase::Active { until, .. }, _, _) => (Cause::AccountTimelocked, until),
+        (_, Some(capped), _) => (Cause::NewChatCapped, capped.until),
+        (_, _, Some(until)) => (Cause::CircuitOpen, until),
+        (Phase::Inactive | Phase::Over | Phase::Unknown, None, None) => return Gate::Allow,
+    };
+    Gate::Refuse(Refusal {
+        attached: attach.summary(),
+        until: Some(until),
+        ..Refusal::local(None, cause)
+    })
 }
 
 fn is_exempt(class: Class, hint: RecipientHint, attach: &Attach) -> bool {
     class != Class::Contact || hint != RecipientHint::Ordinary || attach.has_token()
-}
-
-const fn refuse(cause: Cause, until: UnixSeconds, attached: Attached) -> Gate {
-    Gate::Refuse(Refusal {
-        id: None,
-        cause,
-        code: None,
-        attached,
-        until: Some(until),
-    })
 }
 
 #[cfg(test)]
@@ -88,6 +84,8 @@ mod tests {
         total: Some(50),
         used: Some(50),
     };
+
+    const OPEN: Option<UnixSeconds> = Some(UnixSeconds(1_786_075_000));
 
     fn cold() -> Attach {
         Attach::Nothing {
@@ -116,24 +114,25 @@ mod tests {
                 &attach,
                 LOCKED,
                 Some(CAPPED),
+                OPEN,
             );
             assert_eq!(refusal(answer), Some((Cause::AccountTimelocked, Some(END))));
         }
     }
 
     #[test]
-    fn a_cap_refuses_cold_contacts_until_the_end_of_the_cycle() {
+    fn a_cap_comes_before_the_breaker_and_each_says_its_own_end() {
         for phase in [Phase::Inactive, Phase::Over, Phase::Unknown] {
             let ordinary = RecipientHint::Ordinary;
-            let answer = gate(Class::Contact, ordinary, &cold(), phase, Some(CAPPED));
+            let answer = gate(Class::Contact, ordinary, &cold(), phase, Some(CAPPED), OPEN);
             assert_eq!(
                 refusal(answer),
                 Some((Cause::NewChatCapped, Some(CAPPED.until)))
             );
-            assert_eq!(
-                gate(Class::Contact, ordinary, &cold(), phase, None),
-                Gate::Allow
-            );
+            let answer = gate(Class::Contact, ordinary, &cold(), phase, None, OPEN);
+            assert_eq!(refusal(answer), Some((Cause::CircuitOpen, OPEN)));
+            let answer = gate(Class::Contact, ordinary, &cold(), phase, None, None);
+            assert_eq!(answer, Gate::Allow);
         }
     }
 
@@ -146,7 +145,7 @@ mod tests {
         };
         let ordinary = RecipientHint::Ordinary;
         let pass = |class, hint, attach: &Attach| {
-            gate(class, hint, attach, LOCKED, Some(CAPPED)) == Gate::Allow
+            gate(class, hint, attach, LOCKED, Some(CAPPED), OPEN) == Gate::Allow
         };
         assert!(pass(Class::Contact, ordinary, &token));
         for hint in [RecipientHint::Enterprise, RecipientHint::Support] {

@@ -1,8 +1,9 @@
 //! What the server does not let an account do, until when, and what a refusal meant.
 //!
-//! `timelock` and `capping` are facts of the account, kept in its rows; `gate` refuses before
-//! anything is sent; `classify` explains a refusal of the server.
+//! `timelock` and `capping` are facts of the account, `breaker` is our own caution; all are kept in
+//! its rows. `gate` refuses before anything is sent; `classify` explains a refusal of the server.
 
+pub mod breaker;
 pub mod capping;
 pub mod classify;
 pub mod gate;

@@ -58,7 +58,7 @@ fn refused(
 ) -> Option<(Cause, Option<i64>)> {
     let attach = world.attach_as(to, &Default::default(), MessageKind::Content);
     let class = class(&jid(to), world.tokens.own());
-    match gate(class, hint, &attach, lock.phase(world.clock()), None) {
+    match gate(class, hint, &attach, lock.phase(world.clock()), None, None) {
         Gate::Allow => None,
         Gate::Refuse(refusal) => Some((refusal.cause, refusal.until.map(|t| t.0))),
     }
