@@ -188,6 +188,8 @@ pub enum Command {
     },
     SetProps {
         props: BTreeMap<String, String>,
+        #[serde(default)]
+        push: bool,
     },
     SetSalt {
         #[serde(default)]
@@ -309,6 +311,7 @@ mod tests {
                 r#"{"cmd":"set_props","props":{"909":"26"}}"#,
                 Command::SetProps {
                     props: BTreeMap::from([("909".into(), "26".into())]),
+                    push: false,
                 },
             ),
             (r#"{"cmd":"violations"}"#, Command::Violations),

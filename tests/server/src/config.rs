@@ -17,7 +17,7 @@ pub struct Config {
     pub seed: u64,
     /// What is wrong with the certificate chain.
     pub cert_fault: CertFault,
-    /// AB props: code and value. Empty, as for an account in no experiment.
+    /// AB props: code and value.
     pub props: BTreeMap<u32, String>,
 }
 
@@ -28,7 +28,21 @@ impl Default for Config {
             time: TimeSource::System,
             seed: 1,
             cert_fault: CertFault::None,
-            props: BTreeMap::new(),
+            props: props(),
         }
     }
+}
+
+/// What a live server was seen to send where it is known (909), else the registry's default with the
+/// newer ways of tokens switched on. Source: tokens spec 3.2.
+fn props() -> BTreeMap<u32, String> {
+    let values = [
+        (865, "604800"),
+        (909, "26"),
+        (996, "604800"),
+        (997, "4"),
+        (14_303, "1"),
+        (24_941, "1"),
+    ];
+    values.map(|(code, value)| (code, value.to_owned())).into()
 }

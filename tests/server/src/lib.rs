@@ -14,6 +14,7 @@
 //! README.md lists every command.
 #![forbid(unsafe_code)]
 
+mod abprops;
 mod adv;
 mod bundle;
 mod cert;

@@ -194,10 +194,13 @@ impl World {
             Command::CertFault { fault } => self.cert_fault = fault,
             Command::ClearViolations => self.journal.violations.clear(),
             Command::FailLogin(failure) => self.login_faults.push(failure),
-            Command::SetProps { props } => {
+            Command::SetProps { props, push } => {
                 let parse = |(code, value): (String, String)| Some((code.parse().ok()?, value));
                 let parsed: Option<_> = props.into_iter().map(parse).collect();
-                self.props = parsed.ok_or("a prop code is not a number")?;
+                self.props.set(parsed.ok_or("a prop code is not a number")?);
+                if push {
+                    self.push_props();
+                }
             }
             Command::SetTime { time } => self.clock = time,
             Command::ScanQr {

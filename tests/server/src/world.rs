@@ -6,6 +6,7 @@ use sendpath_protocol::jid::Jid;
 use sendpath_protocol::time::{Mono, Now, UnixMillis, UnixSeconds};
 use sendpath_protocol::wap::Node;
 
+use crate::abprops::Props;
 use crate::cert::{Authority, CertFault};
 use crate::config::Config;
 use crate::connection::{Connection, ConnectionId, Out, Phase};
@@ -22,7 +23,7 @@ pub(crate) struct World {
     pub(crate) cert_fault: CertFault,
     pub(crate) people: Vec<Person>,
     pub(crate) connections: BTreeMap<ConnectionId, Connection>,
-    pub(crate) props: BTreeMap<u32, String>,
+    pub(crate) props: Props,
     pub(crate) faults: BTreeMap<ClientId, Faults>,
     pub(crate) login_faults: Vec<crate::login::Failure>,
     pub(crate) journal: Journal,
@@ -39,7 +40,7 @@ impl World {
             cert_fault: config.cert_fault,
             people: Vec::new(),
             connections: BTreeMap::new(),
-            props: config.props.clone(),
+            props: Props::new(config.props.clone()),
             faults: BTreeMap::new(),
             login_faults: Vec::new(),
             journal: Journal::default(),

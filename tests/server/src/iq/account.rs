@@ -1,58 +1,18 @@
 //! The small answers: AB props, app state, media hosts.
 
-use sendpath_protocol::crypto::symmetric::sha256;
 use sendpath_protocol::wap::Node;
 
 use super::Answer;
-use crate::gate::Window;
 use crate::world::World;
 
-/// Codes of the receiver-side token window. Source: tokens spec 3.2.
-const DURATION: u32 = 865;
-const BUCKETS: u32 = 909;
-const DEFAULT_DURATION: i64 = 604_800;
-const DEFAULT_BUCKETS: i64 = 4;
-const MAX_DURATION: i64 = 15_552_000;
-
 impl World {
-    /// All props, or an empty delta when the client has the newest.
     pub(super) fn ab_props(&self, node: &Node) -> Answer {
-        let asked = node.find("props");
-        let hash = self.props_hash();
-        let current = asked.is_some_and(|props| props.is("hash", &hash));
-        let props = Node::new("props")
-            .attr("protocol", "1")
-            .attr("ab_key", "model")
-            .attr("hash", hash)
-            .attr("refresh", "86400")
-            .attr("refresh_id", "1");
-        if current {
-            return Answer::Result(vec![props.attr("delta_update", "true")]);
-        }
-        let values = self.props.iter().map(|(code, value)| {
-            Node::new("prop")
-                .num("config_code", code)
-                .attr("config_value", value.clone())
-        });
-        Answer::Result(vec![props.children(values)])
-    }
-
-    fn props_hash(&self) -> String {
-        let text = format!("{:?}", self.props);
-        hex::encode(&sha256(text.as_bytes())[..5])
-    }
-
-    /// The window in which this server honours tokens.
-    pub(crate) fn token_window(&self) -> Window {
-        let number = |code| -> Option<i64> { self.props.get(&code)?.parse().ok() };
-        Window {
-            duration: number(DURATION)
-                .filter(|d| *d > 0)
-                .unwrap_or(DEFAULT_DURATION)
-                .min(MAX_DURATION),
-            buckets: number(BUCKETS)
-                .filter(|n| *n > 0)
-                .unwrap_or(DEFAULT_BUCKETS),
+        match node.find("props") {
+            Some(asked) if asked.is("protocol", "1") && node.is("type", "get") => {
+                let answer = self.props.answer(asked.text("hash").as_deref());
+                Answer::Result(vec![answer])
+            }
+            _ => Answer::bad_request(),
         }
     }
 

@@ -9,5 +9,6 @@
 mod chats;
 mod client;
 mod linking;
+mod props;
 mod queues;
 mod retries;
