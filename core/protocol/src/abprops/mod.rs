@@ -21,7 +21,6 @@ use crate::tctoken::policy::TokenProps;
 use crate::time::{Millis, Mono, UnixSeconds};
 use crate::txn::{Cx, Key, Namespace, Record, Scope, Txn};
 use crate::wap::Node;
-
 use fetch::Fetch;
 
 pub use codes::{Code, Gates, MAX_VALUE};
