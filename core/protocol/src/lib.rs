@@ -16,6 +16,7 @@ pub mod effect;
 pub mod error;
 pub mod event;
 pub mod fanout;
+pub mod guest;
 pub mod jid;
 pub mod lidmap;
 pub mod limits;

@@ -15,6 +15,7 @@ use crate::jid::Jid;
 use crate::peer::{DeviceAddress, Names, PeerKey};
 use crate::prost_record;
 use crate::txn::{Cx, Key, Namespace, Scope, Txn};
+use crate::wap::Node;
 
 /// A phone number and a LID that name the same account. `Debug` is redacted.
 #[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -36,6 +37,20 @@ impl Mapping {
             }
             _ => None,
         }
+    }
+
+    /// Every pair that the attributes of a `<message>` name.
+    pub fn all_in(message: &Node) -> Vec<Self> {
+        const PAIRS: [(&str, &str); 6] = [
+            ("from", "sender_pn"),
+            ("from", "sender_lid"),
+            ("participant", "participant_pn"),
+            ("participant", "participant_lid"),
+            ("recipient", "peer_recipient_pn"),
+            ("recipient", "peer_recipient_lid"),
+        ];
+        let pair = |(one, other)| Self::of(&message.address(one)?, &message.address(other)?);
+        PAIRS.into_iter().filter_map(pair).collect()
     }
 
     /// The account by phone number.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::abprops;
 use crate::account::Account;
 use crate::error::{Fault, StoreError};
 use crate::event::Event;
@@ -50,8 +51,13 @@ impl Account {
     ) -> Result<bool, Fault> {
         match node.text("type").as_deref() {
             Some("mex") => Ok(self.pushed(cx, node, now)),
+            Some("server") if abprops::is_update(node) => {
+                self.props.notified();
+                self.ask_props(cx, now);
+                Ok(true)
+            }
             Some("privacy_token") => {
-                self.token_arrived(cx, slot, node, now)?;
+                self.tokens_arrived(cx, slot, Notification::parse(node), now)?;
                 Ok(true)
             }
             _ => Ok(false),
@@ -67,14 +73,17 @@ impl Account {
         true
     }
 
-    fn token_arrived(
+    /// Tokens that contacts gave us, and copies of what our other devices issued.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn tokens_arrived(
         &mut self,
         cx: &mut Cx<'_>,
         slot: &Scope,
-        node: &Node,
+        notification: Notification,
         now: UnixSeconds,
     ) -> Result<(), Fault> {
-        let notification = Notification::parse(node);
         let known = match &notification.from {
             Some(from) => lidmap::resolve(&cx.txn, self.scope(), from)?,
             None => Names::default(),
@@ -126,9 +135,38 @@ impl Account {
         Ok(())
     }
 
+    /// A host that fetches the AB props itself has these values, as pairs of code and value.
+    pub fn feed_props(&mut self, cx: &mut Cx<'_>, values: &[(u32, String)], now: UnixSeconds) {
+        let values = values.iter().map(|(code, value)| (*code, value.as_str()));
+        if self.props.feed(cx, values, now) {
+            self.tokens.set_props(self.props.tokens());
+        }
+    }
+
     /// A contact wrote to us.
-    pub fn wrote(&mut self, peer: PeerKey, now: UnixSeconds) {
-        self.heard.add(peer, now);
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn wrote(&mut self, cx: &mut Cx<'_>, from: &Jid, now: UnixSeconds) -> Result<(), Fault> {
+        let names = self.names(&cx.txn, from)?;
+        if let Some(peer) = names.canonical() {
+            self.heard.add(peer.clone(), now);
+        }
+        Ok(())
+    }
+
+    /// The host's library issued our token to a contact at `t` by itself.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn issued_elsewhere(
+        &mut self,
+        cx: &mut Cx<'_>,
+        names: &Names,
+        t: UnixSeconds,
+        now: UnixSeconds,
+    ) -> Result<(), Fault> {
+        self.tokens.issued_elsewhere(cx, names, t, now)
     }
 
     /// Both names of whoever is behind `jid`, as far as they are known.

@@ -15,13 +15,15 @@ mod query;
 mod refusal;
 mod sending;
 
+use crate::abprops::Props;
 use crate::error::{Fault, StoreError};
+use crate::limits::breaker::Breaker;
 use crate::limits::capping::Capping;
 use crate::limits::pull::Reason;
 use crate::limits::timelock::Timelock;
 use crate::mex::{DocIds, Question};
 use crate::tctoken::Tokens;
-use crate::tctoken::policy::{Own, TokenProps};
+use crate::tctoken::policy::Own;
 use crate::time::{Millis, Mono, Now, UnixSeconds};
 use crate::txn::{Cx, Scope, Txn};
 
@@ -38,8 +40,10 @@ const BOOTSTRAP: Millis = Millis::from_secs(10);
 #[derive(Debug)]
 pub struct Account {
     tokens: Tokens,
+    props: Props,
     timelock: Timelock,
     capping: Capping,
+    breaker: Breaker,
     documents: DocIds,
     queries: Vec<Query>,
     /// 463s that wait for the pull.
@@ -48,11 +52,10 @@ pub struct Account {
     waiting: refusal::Waiting,
     heard: Heard,
     online: bool,
-    /// The server delivers what it kept while we were away.
-    backlog: bool,
     /// When the limits are asked for, after a login.
     bootstrap: Option<Mono>,
-    lock_ends: Option<Mono>,
+    /// When the known end of a lock passes, and when the props are due.
+    wound: [Option<Mono>; 2],
 }
 
 impl Account {
@@ -61,16 +64,21 @@ impl Account {
     /// # Errors
     /// What the store says.
     pub fn load(txn: &Txn<'_>, own: Own, documents: DocIds) -> Result<Option<Self>, StoreError> {
-        let Some(mut tokens) = Tokens::new(own, TokenProps::default()) else {
+        let Some(account) = own.account() else {
+            return Ok(None);
+        };
+        let scope = Scope::account(&account);
+        let props = Props::load(txn, &scope)?;
+        let Some(mut tokens) = Tokens::new(own, props.tokens()) else {
             return Ok(None);
         };
         tokens.hold_issues(true);
-        let timelock = Timelock::load(txn, tokens.scope())?;
-        let capping = Capping::load(txn, tokens.scope())?;
         Ok(Some(Self {
             tokens,
-            timelock,
-            capping,
+            props,
+            timelock: Timelock::load(txn, &scope)?,
+            capping: Capping::load(txn, &scope)?,
+            breaker: Breaker::load(txn, &scope)?,
             documents,
             queries: Vec::new(),
             open: Vec::new(),
@@ -78,9 +86,8 @@ impl Account {
             waiting: refusal::Waiting::default(),
             heard: Heard::default(),
             online: false,
-            backlog: false,
             bootstrap: None,
-            lock_ends: None,
+            wound: [None; 2],
         }))
     }
 
@@ -95,17 +102,17 @@ impl Account {
     }
 
     /// The connection is up and logged in: queries leave from now on.
-    pub fn connected(&mut self, cx: &Cx<'_>) {
+    pub fn connected(&mut self, cx: &Cx<'_>, now: UnixSeconds) {
         self.online = true;
-        self.backlog = false;
         self.bootstrap = Some(cx.now.mono.plus(BOOTSTRAP));
         self.tokens.hold_issues(false);
+        self.props.notified();
+        self.ask_props(cx, now);
     }
 
     /// The server begins (true) or has ended to deliver what it kept. Until then nothing is issued:
     /// the same contact may come up several times.
     pub fn backlog(&mut self, cx: &Cx<'_>, open: bool) {
-        self.backlog = open;
         self.tokens.hold_issues(open || !self.online);
         if open {
             self.bootstrap = None;
@@ -119,7 +126,7 @@ impl Account {
     pub fn disconnected(&mut self) {
         self.online = false;
         self.bootstrap = None;
-        self.queries.clear();
+        self.props.disconnected();
         self.tokens.hold_issues(true);
     }
 
@@ -136,8 +143,9 @@ impl Account {
 
     /// When [`Account::tick`] has something to do; `None` for never.
     pub fn deadline(&self) -> Option<Mono> {
-        let due = [self.tokens.deadline(), self.lock_ends, self.bootstrap];
-        due.into_iter().flatten().filter(|_| self.online).min()
+        let due = [self.tokens.deadline(), self.bootstrap];
+        let all = due.into_iter().chain(self.wound).flatten();
+        all.filter(|_| self.online).min()
     }
 
     /// What time brings. Calling it late or twice does no harm.
@@ -148,7 +156,11 @@ impl Account {
         if self.bootstrap.is_some_and(|at| at <= cx.now.mono) {
             self.bootstrap = None;
             self.pull(cx, Question::ReachoutTimelock, Reason::Connected);
+            if self.props.capping().limit.is_none_or(|limit| limit > 0) {
+                self.pull(cx, Question::NewChatCapping, Reason::Connected);
+            }
         }
+        self.ask_props(cx, now);
         if self.timelock.tick(cx.now.mono, now) {
             self.ask(Question::ReachoutTimelock, 0);
         }
@@ -158,6 +170,9 @@ impl Account {
 
     /// Brings the deadlines up to date at the end of a step.
     pub fn wind(&mut self, now: Now, server: UnixSeconds) {
-        self.lock_ends = self.timelock.deadline(now, server);
+        self.wound = [
+            self.timelock.deadline(now, server),
+            self.props.deadline(now.mono, server),
+        ];
     }
 }

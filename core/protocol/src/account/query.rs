@@ -31,6 +31,8 @@ pub enum Purpose {
         /// The time stamp in the request.
         t: UnixSeconds,
     },
+    /// The AB props.
+    Props,
     /// A limit of the account.
     Limit {
         /// Which.
@@ -59,6 +61,10 @@ impl Account {
     ) -> Result<(), Fault> {
         match purpose {
             Purpose::Issue { peer, t } => self.issued(cx, peer, *t, end),
+            Purpose::Props => {
+                self.props_answered(cx, end, now);
+                Ok(())
+            }
             Purpose::Limit { question, attempt } => self.pulled(cx, *question, *attempt, end, now),
         }
     }
@@ -90,6 +96,21 @@ impl Account {
             node: issue.node,
         });
         self.queries.extend(queries);
+    }
+
+    /// Asks for the AB props when they are due and nobody has.
+    pub(super) fn ask_props(&mut self, cx: &Cx<'_>, now: UnixSeconds) {
+        let due = self.online && self.props.is_due(cx.now.mono, now);
+        if let Some(node) = due.then(|| self.props.want(cx.now.mono)).flatten() {
+            let purpose = Purpose::Props;
+            self.queries.push(Query { purpose, node });
+        }
+    }
+
+    fn props_answered(&mut self, cx: &mut Cx<'_>, end: &IqEnd, now: UnixSeconds) {
+        if self.props.answered(cx, end.result(), now) {
+            self.tokens.set_props(self.props.tokens());
+        }
     }
 
     /// Asks for a limit, unless somebody has.
@@ -139,6 +160,9 @@ impl Account {
             Question::NewChatCapping => self.capping.pulled(cx, fields.as_ref(), now),
             Question::ReachoutTimelock => {
                 self.timelock.pulled(cx, fields.as_ref(), now);
+                if fields.is_some() && self.timelock.phase(now) == timelock::Phase::Inactive {
+                    self.breaker.pull_inactive(cx);
+                }
                 self.settle_open(cx, fields.is_some(), now)?;
             }
         }

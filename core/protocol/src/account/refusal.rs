@@ -11,7 +11,7 @@ use crate::event::Event;
 use crate::jid::Jid;
 use crate::limits::classify::{self, Diagnosis, Evidence, Fact, Limit, code};
 use crate::limits::pull::{Pull, Reason};
-use crate::limits::{capping, timelock};
+use crate::limits::timelock;
 use crate::mex::Question;
 use crate::peer::PeerKey;
 use crate::tctoken::policy::class;
@@ -143,6 +143,7 @@ impl Account {
                 until: None,
             },
         };
+        self.breaker.verdict(cx, diagnosis.cause, now);
         let refusal = Refusal {
             id: Some(refused.id.clone()),
             cause: diagnosis.cause,
@@ -174,7 +175,7 @@ impl Account {
         let names = self.names(&cx.txn, to)?;
         let facts = (refused.attached, refused.built);
         let token = self.tokens.evidence(&cx.txn, to, &names, facts, now)?;
-        let capped = self.capping.capped(&capping::CappingProps::default(), now);
+        let capped = self.capping.capped(&self.props.capping(), now);
         let last = names.canonical().and_then(|peer| self.heard.last(peer));
         // Silence since the start of this process proves nothing.
         let wrote_recently = match last {

@@ -3,14 +3,13 @@
 use crate::account::Account;
 use crate::error::StoreError;
 use crate::jid::Jid;
-use crate::limits::capping::CappingProps;
 use crate::limits::gate::{Gate, RecipientHint, gate};
 use crate::peer::Names;
 use crate::tctoken::Attach;
-use crate::tctoken::policy::{MessageKind, class};
+use crate::tctoken::policy::{Freshness, MessageKind, class};
 use crate::time::UnixSeconds;
 use crate::txn::{Cx, Txn};
-use crate::verdict::Refusal;
+use crate::verdict::{Attached, MessageId, Refusal};
 
 /// The decision for a message at an instant.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -49,19 +48,101 @@ impl Account {
         now: UnixSeconds,
     ) -> Result<Plan, StoreError> {
         let names = self.names(txn, to)?;
-        let attach = self.tokens.attach(txn, to, &names, kind, now);
-        let capped = self.capping.capped(&CappingProps::default(), now);
-        let class = class(to, self.own());
-        let refusal = match gate(class, hint, &attach, self.timelock.phase(now), capped, None) {
-            Gate::Allow => None,
-            Gate::Refuse(refusal) => Some(refusal),
-        };
+        let attach = self.attach(txn, to, &names, kind, now);
+        let refusal = self.gate(to, hint, &attach, now);
         Ok(Plan {
             names,
             attach,
             refusal,
         })
     }
+
+    /// What a message to `to`, whose names are `names`, carries.
+    pub fn attach(
+        &mut self,
+        txn: &Txn<'_>,
+        to: &Jid,
+        names: &Names,
+        kind: MessageKind,
+        now: UnixSeconds,
+    ) -> Attach {
+        self.tokens.attach(txn, to, names, kind, now)
+    }
+
+    /// Until when an answer of [`Account::attach`] holds if nothing is written meanwhile: tokens
+    /// expire where a bucket ends.
+    pub fn attach_holds_until(&self, now: UnixSeconds) -> UnixSeconds {
+        let window = self.tokens.props().receive.unwrap_or_default();
+        let span = window.span.seconds();
+        UnixSeconds(
+            window
+                .span
+                .bucket(now)
+                .saturating_add(1)
+                .saturating_mul(span),
+        )
+    }
+
+    /// Why a message that carries `attach` must not leave; `None` when it may.
+    pub fn gate(
+        &self,
+        to: &Jid,
+        hint: RecipientHint,
+        attach: &Attach,
+        now: UnixSeconds,
+    ) -> Option<Refusal> {
+        let class = class(to, self.own());
+        let capped = self.capping.capped(&self.props.capping(), now);
+        let timelock = self.timelock.phase(now);
+        let breaker = self.breaker.open_until(now);
+        match gate(class, hint, attach, timelock, capped, breaker) {
+            Gate::Allow => None,
+            Gate::Refuse(refusal) => Some(refusal),
+        }
+    }
+
+    /// Whether it is worth a short wait for the AB props: the token is valid by the widest window
+    /// seen, and the server has not said how wide its own is. True while the question is open.
+    pub fn wants_props(&self, attach: &Attach) -> bool {
+        let ambiguous = matches!(
+            attach,
+            Attach::Tctoken {
+                freshness: Freshness::Ambiguous,
+                ..
+            }
+        );
+        ambiguous && self.online && self.props.is_asking()
+    }
+
+    /// Whether cstokens may be sent.
+    pub fn cstoken_allowed(&self) -> bool {
+        self.tokens.props().cstoken_allowed()
+    }
+
+    /// Whether an issue is due for a contact that was issued to at `last`.
+    pub fn must_issue(&self, last: Option<UnixSeconds>, now: UnixSeconds) -> bool {
+        self.tokens.props().send_window().span.must_issue(last, now)
+    }
+
+    /// When our token was issued to the contact last.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn issued_at(
+        &mut self,
+        txn: &Txn<'_>,
+        names: &Names,
+    ) -> Result<Option<UnixSeconds>, StoreError> {
+        self.tokens.issued_at(txn, names)
+    }
+
+    /// The server accepted a message that carried `attached`.
+    pub fn accepted(&mut self, cx: &mut Cx<'_>, attached: Attached) {
+        self.breaker.accepted(cx, attached);
+    }
+
+    /// Other devices have these messages of ours.
+    pub fn arrived(&mut self, _ids: &[MessageId]) {}
 
     /// A message was handed to the connection; our own token may be issued behind it.
     pub fn handed(&mut self, cx: &Cx<'_>, sent: Sent<'_>, now: UnixSeconds) {

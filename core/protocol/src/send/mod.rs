@@ -56,6 +56,8 @@ pub enum Stage {
     Keying(BTreeSet<DeviceAddress>),
     /// Device lists of accounts.
     Listing(BTreeSet<PeerKey>),
+    /// The AB props, which decide whether its token is too old; not longer than that.
+    Props(Mono),
     /// Nothing but a connection and its turn.
     Ready,
     /// The LID of a phone number.
@@ -67,6 +69,8 @@ pub enum Stage {
 pub struct Asked {
     /// The LID.
     pub lid: bool,
+    /// The AB props.
+    pub props: bool,
     /// The server says that the number is on WhatsApp.
     pub registered: bool,
     /// Device lists.
@@ -97,6 +101,23 @@ impl Outgoing {
             self.stage = Stage::Ready;
         }
         goes_on
+    }
+
+    /// The instants at which something happens to it by itself.
+    pub fn deadlines(&self) -> impl Iterator<Item = Mono> {
+        let props = match self.stage {
+            Stage::Props(until) => Some(until),
+            _ => None,
+        };
+        self.deadline.into_iter().chain(props)
+    }
+
+    /// The AB props came, or it waited long enough for them at `now`.
+    pub fn resume_props(&mut self, came: bool, now: Mono) {
+        if matches!(self.stage, Stage::Props(until) if came || until <= now) {
+            self.asked.props = true;
+            self.stage = Stage::Ready;
+        }
     }
 
     /// The connection is gone: whatever was asked must be asked again.
@@ -143,6 +164,18 @@ mod tests {
         message.resume(&Answered::Lists([lid("1")].into()));
         assert_ne!(message.stage, Stage::Ready);
         message.resume(&Answered::Lists([lid("2"), lid("3")].into()));
+        assert_eq!(message.stage, Stage::Ready);
+    }
+
+    #[test]
+    fn a_message_waits_for_the_props_but_not_for_ever() {
+        let mut message = outgoing(Stage::Props(Mono(5)));
+        message.resume_props(false, Mono(4));
+        assert_eq!(message.stage, Stage::Props(Mono(5)));
+        message.resume_props(false, Mono(5));
+        assert_eq!((message.stage, message.asked.props), (Stage::Ready, true));
+        let mut message = outgoing(Stage::Props(Mono(5)));
+        message.resume_props(true, Mono(1));
         assert_eq!(message.stage, Stage::Ready);
     }
 

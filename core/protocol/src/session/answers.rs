@@ -33,6 +33,9 @@ impl Session {
                 Refusal::local(Some(send.id), Cause::DeadlineBeforeSend),
             );
         }
+        for send in &mut self.sends {
+            send.resume_props(false, now);
+        }
         let online = self.phase == Phase::Online;
         for (op, id) in self.outbox.tick(cx, &self.slot, online)? {
             lose(cx, op, id, true);
@@ -60,6 +63,9 @@ impl Session {
                 self.compare_devices(cx, &record, &theirs)?;
             }
             let attached = record.attached();
+            if let Some(account) = &mut self.account {
+                account.accepted(cx, attached);
+            }
             self.done(
                 cx,
                 op,

@@ -175,7 +175,7 @@ impl Session {
 
     /// When [`Input::Tick`] has something to do; `None` while nothing is scheduled.
     pub fn deadline(&self) -> Option<Mono> {
-        let sends = self.sends.iter().filter_map(|send| send.deadline);
+        let sends = self.sends.iter().flat_map(Outgoing::deadlines);
         [
             self.iqs.deadline(),
             self.pairing.deadline(),

@@ -63,8 +63,9 @@ impl Session {
             .jid("to", Jid::whatsapp())
             .child(Node::new("active"));
         self.ask(cx, active, Purpose::Active);
+        let now = self.server_now(cx);
         if let Some(account) = &mut self.account {
-            account.connected(cx);
+            account.connected(cx, now);
         }
         cx.effect(Event::Connected);
         self.outbox.resend_all(cx, &self.slot)?;

@@ -51,6 +51,12 @@ impl Session {
                 if let Some(account) = &mut self.account {
                     account.answered(cx, &purpose, &end, now)?;
                 }
+                if purpose == account::Purpose::Props {
+                    for send in &mut self.sends {
+                        send.resume_props(true, cx.now.mono);
+                    }
+                    self.progress(cx)?;
+                }
             }
             Purpose::Keys(asked) => {
                 if let IqEnd::Result(answer) = &end {

@@ -37,7 +37,9 @@ impl Session {
             self.ignored += 1;
             return Ok(());
         };
-        self.learn_from_message(cx, message)?;
+        for pair in Mapping::all_in(message) {
+            self.learn(cx, &pair)?;
+        }
         let Some(source) = self.source(message) else {
             self.ignored += 1;
             self.answer(cx, ack::message_ack(message, &own));
@@ -62,27 +64,6 @@ impl Session {
                 self.answer(cx, ack::delivery(message, source.from_me));
             }
             None => self.answer(cx, ack::message_ack(message, &own)),
-        }
-        Ok(())
-    }
-
-    /// Every pair of PN and LID that the stanza names.
-    fn learn_from_message(&mut self, cx: &mut Cx<'_>, message: &Node) -> Result<(), Fault> {
-        const PAIRS: [(&str, &str); 6] = [
-            ("from", "sender_pn"),
-            ("from", "sender_lid"),
-            ("participant", "participant_pn"),
-            ("participant", "participant_lid"),
-            ("recipient", "peer_recipient_pn"),
-            ("recipient", "peer_recipient_lid"),
-        ];
-        for (one, other) in PAIRS {
-            let (Some(one), Some(other)) = (message.address(one), message.address(other)) else {
-                continue;
-            };
-            if let Some(pair) = Mapping::of(&one, &other) {
-                self.learn(cx, &pair)?;
-            }
         }
         Ok(())
     }
@@ -198,12 +179,10 @@ impl Session {
         if !source.pairwise {
             return Ok(());
         }
-        if !source.from_me
-            && let Some(address) = self.address(cx, &source.sender)?
-        {
+        if !source.from_me {
             let now = self.server_now(cx);
             if let Some(account) = &mut self.account {
-                account.wrote(address.peer, now);
+                account.wrote(cx, &source.sender, now)?;
             }
         }
         let text = message.conversation.or_else(|| {

@@ -17,7 +17,7 @@ use crate::tctoken::Attach;
 use crate::tctoken::policy::MessageKind;
 use crate::txn::Cx;
 use crate::verdict::{Cause, Refusal};
-use crate::{devices, lidmap, signal, wap};
+use crate::{abprops, devices, lidmap, signal, wap};
 
 /// What became of a message that was looked at.
 enum Look {
@@ -125,6 +125,10 @@ impl Session {
         }
         let names = plan.names;
         if self.phase != Phase::Online {
+            return Ok(Look::Waits(send));
+        }
+        if !send.asked.props && account.wants_props(&plan.attach) {
+            send.stage = Stage::Props(cx.now.mono.plus(abprops::WAIT));
             return Ok(Look::Waits(send));
         }
         let migrated = self.device.paired().and_then(|paired| paired.lid_migrated);

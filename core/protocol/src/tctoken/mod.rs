@@ -159,6 +159,18 @@ impl Tokens {
         }
     }
 
+    /// When our token was issued to the contact last.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn issued_at(
+        &mut self,
+        txn: &Txn<'_>,
+        names: &Names,
+    ) -> Result<Option<UnixSeconds>, StoreError> {
+        Ok(self.view(txn, names)?.ours.map(|ours| ours.t))
+    }
+
     /// A message to `to` was handed to the connection at server time `now`; gives the IQs to send.
     ///
     /// If the store cannot be read nothing is issued: we may have issued already.

@@ -126,7 +126,11 @@ impl Tokens {
         }
     }
 
-    fn issued_elsewhere(
+    /// Another device of ours, or the host's own library, issued to the contact at `t`.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn issued_elsewhere(
         &mut self,
         cx: &mut Cx<'_>,
         names: &Names,

@@ -61,7 +61,7 @@ pub fn step(
     let mut cx = Cx {
         now,
         rng,
-        txn: Txn::new(reader),
+        txn: Txn::reading(reader),
         out: Vec::new(),
     };
     body(&mut cx)?;

@@ -13,7 +13,8 @@ pub struct Txn<'a> {
 }
 
 impl<'a> Txn<'a> {
-    pub(super) fn new(reader: &'a dyn Reader) -> Self {
+    /// A view for questions; what is written to it goes nowhere.
+    pub fn reading(reader: &'a dyn Reader) -> Self {
         Self {
             reader,
             changes: Changes::default(),
@@ -129,7 +130,7 @@ mod tests {
     #[test]
     fn reads_see_own_writes() {
         let store = stored(&["gone", "k"]);
-        let mut txn = Txn::new(&store);
+        let mut txn = Txn::reading(&store);
         set(&mut txn, "k", Some("new"));
         set(&mut txn, "gone", None);
         assert_eq!(txn.row(&key("k")), Ok(Some(b"new".to_vec())));
@@ -140,7 +141,7 @@ mod tests {
     #[test]
     fn scans_merge_pending_writes_and_removals() {
         let store = stored(&["1", "2", "3", "4", "5"]);
-        let mut txn = Txn::new(&store);
+        let mut txn = Txn::reading(&store);
         set(&mut txn, "1", None);
         set(&mut txn, "2", None);
         set(&mut txn, "3", Some("new"));
@@ -165,7 +166,7 @@ mod tests {
             store: stored(&["a", "b"]),
             reads: Cell::new(0),
         };
-        let mut txn = Txn::new(&store);
+        let mut txn = Txn::reading(&store);
         set(&mut txn, "a", Some("new"));
         let keys = ["b", "a", "absent", "b"].map(key).to_vec();
         txn.read_ahead(keys).unwrap();

@@ -1,0 +1,105 @@
+//! Facts from raw stanzas, for hosts that can show what arrives.
+
+use crate::error::Fault;
+use crate::guest::{Guest, WorkEnd};
+use crate::lidmap::Mapping;
+use crate::time::UnixSeconds;
+use crate::txn::Cx;
+use crate::verdict::MessageId;
+use crate::wap::Node;
+
+impl Guest {
+    /// Takes from a stanza what concerns tokens and limits; every other stanza changes nothing.
+    pub(super) fn stanza(&mut self, cx: &mut Cx<'_>, node: &Node) -> Result<(), Fault> {
+        match &*node.tag {
+            "ack" => self.ack_stanza(cx, node),
+            "ib" => {
+                self.info_stanza(cx, node);
+                Ok(())
+            }
+            "iq" => self.iq_stanza(cx, node),
+            "message" => self.message_stanza(cx, node),
+            "notification" => self.notification_stanza(cx, node),
+            "receipt" => {
+                self.receipt_stanza(node);
+                Ok(())
+            }
+            "success" => {
+                if let Some(t) = node.number("t") {
+                    self.clock.observe(UnixSeconds(t), cx.now);
+                }
+                let now = self.server_now(cx);
+                self.account.connected(cx, now);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn ack_stanza(&mut self, cx: &mut Cx<'_>, ack: &Node) -> Result<(), Fault> {
+        let id = ack.text("id").and_then(|id| MessageId::parse(&id));
+        let Some(id) = id.filter(|_| ack.is("class", "message")) else {
+            return Ok(());
+        };
+        let code = ack.value("error").map(|_| ack.number("error").unwrap_or(0));
+        self.acked(cx, &id, code)
+    }
+
+    fn info_stanza(&mut self, cx: &Cx<'_>, info: &Node) {
+        if let Some(preview) = info.find("offline_preview") {
+            let any = preview.number::<u32>("count").unwrap_or(0) > 0;
+            self.account.backlog(cx, any);
+        }
+        if info.find("offline").is_some() {
+            self.account.backlog(cx, false);
+        }
+    }
+
+    fn iq_stanza(&mut self, cx: &mut Cx<'_>, iq: &Node) -> Result<(), Fault> {
+        let work = iq.text("id").and_then(|id| self.work.of_iq(&id));
+        let Some(work) = work else {
+            return Ok(());
+        };
+        if iq.is("type", "error") {
+            let code = iq.find("error").and_then(|error| error.number("code"));
+            return self.work_done(cx, work, WorkEnd::Error(code.unwrap_or(0)));
+        }
+        self.work_done(cx, work, WorkEnd::Result(Box::new(iq.clone())))
+    }
+
+    fn message_stanza(&mut self, cx: &mut Cx<'_>, message: &Node) -> Result<(), Fault> {
+        let now = self.server_now(cx);
+        for pair in Mapping::all_in(message) {
+            self.learn(cx, &pair)?;
+        }
+        match message.address("from").filter(|from| from.is_user()) {
+            Some(from) => self.account.wrote(cx, &from, now),
+            None => Ok(()),
+        }
+    }
+
+    fn notification_stanza(&mut self, cx: &mut Cx<'_>, node: &Node) -> Result<(), Fault> {
+        let now = self.server_now(cx);
+        if self.account.notification(cx, &self.slot, node, now)? {
+            self.cache.clear();
+            return Ok(());
+        }
+        match node.address("from") {
+            Some(from) if node.is("type", "encrypt") && node.find("identity").is_some() => {
+                self.account.identity_changed(cx, &from, now)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn receipt_stanza(&mut self, receipt: &Node) {
+        if receipt.is("type", "retry") {
+            return;
+        }
+        let listed = receipt.find("list").map(Node::nodes).unwrap_or_default();
+        let more = listed.iter().filter_map(|item| item.text("id"));
+        let ids = receipt.text("id").into_iter().chain(more);
+        let ids: Vec<_> = ids.filter_map(|id| MessageId::parse(&id)).collect();
+        self.account.arrived(&ids);
+    }
+}
