@@ -11,6 +11,17 @@ use crate::verdict::{MessageId, Outcome};
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
+    /// The account's quota of new chats changed.
+    CappingChanged {
+        /// The server's word: `NONE`, `FIRST_WARNING`, `SECOND_WARNING`, `CAPPED`, or a newer one.
+        status: String,
+        /// New chats in a cycle; -1 for no limit, `None` if unknown.
+        total: Option<i64>,
+        /// New chats used up; `None` if unknown.
+        used: Option<i64>,
+        /// When the cycle ends, if known.
+        until: Option<UnixSeconds>,
+    },
     /// Logged in; sending works.
     Connected,
     /// The connection ended.
@@ -66,6 +77,15 @@ pub enum Event {
         kind: ReceiptKind,
         /// The server's time stamp.
         t: Option<UnixSeconds>,
+    },
+    /// The server took these messages while the account is timelocked, and no device of the contact
+    /// has confirmed them: they were probably dropped
+    /// ([`Cause::SilentDropSuspected`](crate::verdict::Cause)).
+    SilentDrop {
+        /// The contact.
+        peer: PeerKey,
+        /// The messages.
+        ids: Vec<MessageId>,
     },
     /// The account's reachout timelock changed.
     TimelockChanged {

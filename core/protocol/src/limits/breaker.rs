@@ -12,6 +12,7 @@
 use prost::Message;
 
 use crate::error::StoreError;
+use crate::limits::snapshot::BreakerState;
 use crate::time::UnixSeconds;
 use crate::txn::{Cx, Key, Namespace, Record, Scope, Txn};
 use crate::verdict::{Attached, Cause, WhyNot};
@@ -131,9 +132,15 @@ impl Breaker {
         held.then_some(until)
     }
 
-    /// The stored state.
-    pub const fn record(&self) -> &BreakerRecord {
-        &self.record
+    /// The state at server time `now`, for hosts.
+    pub fn state(&self, now: UnixSeconds) -> BreakerState {
+        match self.open_until(now) {
+            Some(until) => BreakerState::Open {
+                until,
+                times: self.record.opened,
+            },
+            None => BreakerState::Closed,
+        }
     }
 
     fn close_or_put(&mut self, cx: &mut Cx<'_>, next: BreakerRecord) {
@@ -265,12 +272,15 @@ mod tests {
     fn each_further_time_is_longer_and_answers_to_older_messages_do_not_count() {
         let mut bench = Bench::new(1);
         let mut machine = breaker(&mut bench);
-        let mut now = NOW;
+        let (mut now, mut times) = (NOW, 0);
         for pause in [600, 1_800, 7_200, 21_600, 21_600] {
             cold_times(&mut bench, &mut machine, 20, now);
             assert_eq!(machine.open_until(now), Some(now.plus(pause)));
-            now = now.plus(pause);
-            assert_eq!(machine.open_until(now), None);
+            times += 1;
+            let until = now.plus(pause);
+            assert_eq!(machine.state(now), BreakerState::Open { until, times });
+            now = until;
+            assert_eq!(machine.state(now), BreakerState::Closed);
             cold_times(&mut bench, &mut machine, 2, now);
             assert_eq!(machine.open_until(now), None, "a row counts anew");
             now = now.plus(WINDOW + 1);

@@ -13,7 +13,10 @@
 use prost::Message;
 
 use crate::error::StoreError;
+use crate::event::Event;
+use crate::limits::Origin;
 use crate::limits::pull::{Pull, Pulls, Reason};
+use crate::limits::snapshot::{CappingState, Quota};
 use crate::mex::{Fields, Update};
 use crate::time::{Mono, UnixSeconds};
 use crate::txn::{Cx, Key, Namespace, Record, Scope, Txn};
@@ -34,6 +37,9 @@ pub const REFRESH: i64 = 3_600;
 /// The one status that refuses new chats; the others (`NONE`, `FIRST_WARNING`, `SECOND_WARNING`, and
 /// what we do not know) do not.
 const CAPPED: &str = "CAPPED";
+
+/// No cap.
+const NONE: &str = "NONE";
 
 const ROW: &str = "capping";
 
@@ -106,15 +112,18 @@ pub struct CappingRecord {
     /// Server time at which we heard it.
     #[prost(int64, tag = "9")]
     pub observed: i64,
+    /// Who said it, as a number of [`Origin`].
+    #[prost(uint32, tag = "10")]
+    source: u32,
 }
 
 crate::prost_record!(CappingRecord, Limits, version 1);
 
 impl CappingRecord {
-    fn read(fields: &Fields, now: UnixSeconds) -> Self {
+    fn read(fields: &Fields, now: UnixSeconds, source: Origin) -> Self {
         let seconds = |key| fields.time(key).map(|t| t.0);
         Self {
-            status: fields.word("capping_status").unwrap_or("NONE").into(),
+            status: fields.word("capping_status").unwrap_or(NONE).into(),
             total: fields.whole("total_quota"),
             used: fields.whole("used_quota"),
             cycle_start: seconds("cycle_start_timestamp"),
@@ -123,6 +132,17 @@ impl CappingRecord {
             ote: fields.word("ote_status").map(Into::into),
             mv: fields.word("mv_status").map(Into::into),
             observed: now.0,
+            source: Origin::number(Some(source)),
+        }
+    }
+
+    /// What a host is told; only a change of this is an event.
+    fn told(&self) -> Event {
+        Event::CappingChanged {
+            status: self.status.clone(),
+            total: self.total,
+            used: self.used,
+            until: self.cycle_end.map(UnixSeconds),
         }
     }
 }
@@ -151,7 +171,7 @@ impl Capping {
             return;
         }
         if let Some(fields) = update.data(PUSH_ROOT) {
-            self.observe(cx, CappingRecord::read(&fields, now));
+            self.observe(cx, CappingRecord::read(&fields, now, Origin::Push));
         }
     }
 
@@ -162,6 +182,7 @@ impl Capping {
         record.status = CAPPED.into();
         record.cycle_end = record.cycle_end.filter(|end| *end >= now.0);
         record.observed = now.0;
+        record.source = Origin::number(Some(Origin::Local));
         self.put(cx, record);
     }
 
@@ -176,7 +197,7 @@ impl Capping {
             return;
         }
         if let Some(fields) = answer {
-            self.observe(cx, CappingRecord::read(fields, now));
+            self.observe(cx, CappingRecord::read(fields, now, Origin::Pull));
         }
     }
 
@@ -196,6 +217,27 @@ impl Capping {
         })
     }
 
+    /// The state at server time `now` with what is known about it, for hosts.
+    pub fn state(&self, props: &CappingProps, now: UnixSeconds) -> CappingState {
+        let Some(record) = self.record.clone() else {
+            return CappingState::Unknown;
+        };
+        let capped_until = self.capped(props, now).map(|capped| capped.until);
+        let over = record.status == CAPPED && capped_until.is_none();
+        CappingState::Known(Quota {
+            status: if over { NONE.into() } else { record.status },
+            capped_until,
+            total: record.total,
+            used: record.used,
+            cycle_start: record.cycle_start.map(UnixSeconds),
+            cycle_end: record.cycle_end.map(UnixSeconds),
+            ote: record.ote,
+            mv: record.mv,
+            checked_at: UnixSeconds(record.observed),
+            source: Origin::from_number(record.source),
+        })
+    }
+
     /// The server's last words.
     pub const fn record(&self) -> Option<&CappingRecord> {
         self.record.as_ref()
@@ -210,6 +252,14 @@ impl Capping {
     }
 
     fn put(&mut self, cx: &mut Cx<'_>, record: CappingRecord) {
+        let nothing = CappingRecord {
+            status: NONE.into(),
+            ..CappingRecord::default()
+        };
+        let told = record.told();
+        if self.record.as_ref().unwrap_or(&nothing).told() != told {
+            cx.effect(told);
+        }
         cx.txn.put(&self.account, ROW, &record);
         self.record = Some(record);
     }
@@ -341,6 +391,76 @@ mod tests {
     }
 
     #[test]
+    fn hosts_hear_of_real_changes_only() {
+        let mut bench = Bench::new(1);
+        let mut machine = capping(&mut bench);
+        let mut heard = |inner: &str| {
+            let push = |cx: &mut Cx<'_>| {
+                machine.pushed(cx, &update(inner), NOW);
+                Ok(())
+            };
+            bench.step(push).1
+        };
+        assert_eq!(heard(r#"{"capping_status":"NONE"}"#), []);
+        let changed = Event::CappingChanged {
+            status: CAPPED.into(),
+            total: Some(50),
+            used: Some(50),
+            until: Some(END),
+        };
+        assert_eq!(heard(USED_UP), [changed.into()]);
+        assert_eq!(heard(&USED_UP.replace(":100", ":101")), []);
+        let raised = USED_UP
+            .replace(":100", ":102")
+            .replace(r#""50""#, r#""60""#);
+        assert_eq!(heard(&raised).len(), 1);
+    }
+
+    #[test]
+    fn the_state_says_when_and_from_whom_we_know_it() {
+        let mut bench = Bench::new(1);
+        let mut machine = capping(&mut bench);
+        let props = CappingProps::default();
+        assert_eq!(machine.state(&props, NOW), CappingState::Unknown);
+        push(&mut bench, &mut machine, USED_UP);
+        let quota = Quota {
+            status: CAPPED.into(),
+            capped_until: Some(END),
+            total: Some(50),
+            used: Some(50),
+            cycle_start: None,
+            cycle_end: Some(END),
+            ote: None,
+            mv: None,
+            checked_at: NOW,
+            source: Some(Origin::Push),
+        };
+        assert_eq!(
+            machine.state(&props, END),
+            CappingState::Known(quota.clone())
+        );
+        let over = Quota {
+            status: NONE.into(),
+            capped_until: None,
+            ..quota.clone()
+        };
+        assert_eq!(
+            machine.state(&props, END.plus(1)),
+            CappingState::Known(over)
+        );
+        bench.step(|cx| {
+            machine.refused(cx, NOW.plus(1));
+            Ok(())
+        });
+        let local = Quota {
+            checked_at: NOW.plus(1),
+            source: Some(Origin::Local),
+            ..quota
+        };
+        assert_eq!(machine.state(&props, END), CappingState::Known(local));
+    }
+
+    #[test]
     fn the_bytes_of_a_row_never_change() {
         let record = CappingRecord {
             status: "CAPPED".into(),
@@ -353,6 +473,12 @@ mod tests {
         assert_eq!(
             hex::encode(record.to_row()),
             "010a064341505045441032180028094807"
+        );
+        let source = Origin::number(Some(Origin::Local));
+        let heard = CappingRecord { source, ..record };
+        assert_eq!(
+            hex::encode(heard.to_row()),
+            "010a0643415050454410321800280948075001"
         );
     }
 }

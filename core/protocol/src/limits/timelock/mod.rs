@@ -11,14 +11,18 @@
 //! The push is sent once, so the state is kept in the account's rows (spec: "timelock state
 //! machine"; payloads seen by whatsmeow, Baileys, zapo).
 
-use prost::Message;
+mod record;
 
 use crate::error::StoreError;
 use crate::event::Event;
+use crate::limits::Origin;
 use crate::limits::pull::{Pull, Pulls, Reason};
+use crate::limits::snapshot::TimelockState;
 use crate::mex::{Fields, Update};
 use crate::time::{Millis, Mono, Now, UnixSeconds};
 use crate::txn::{Cx, Key, Namespace, Record, Scope, Txn};
+
+pub use record::{Lock, TimelockRecord};
 
 /// `op_name` of the push.
 pub const PUSH: &str = "NotificationUserReachoutTimelockUpdate";
@@ -89,30 +93,6 @@ pub struct Timelock {
     asked_after: Option<UnixSeconds>,
 }
 
-/// The stored state.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct TimelockRecord {
-    /// The lock, if one was active when we last heard of it.
-    pub lock: Option<Lock>,
-    /// Server time of the last word.
-    pub observed: UnixSeconds,
-    /// A pull failed at that time, and none has succeeded since.
-    pub unknown_since: Option<UnixSeconds>,
-}
-
-/// An active lock.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Lock {
-    /// The end.
-    pub until: UnixSeconds,
-    /// The server gave no end.
-    pub provisional: bool,
-    /// The server's word for the kind.
-    pub kind: Option<String>,
-    /// When we first heard of it.
-    pub since: UnixSeconds,
-}
-
 impl Timelock {
     /// The state as stored; a damaged row counts as unknown.
     ///
@@ -144,7 +124,7 @@ impl Timelock {
         let stamped = update.t.map_or(now, |t| t.min(now));
         let newest = self.record.as_ref().map(|record| record.observed);
         if newest.is_none_or(|newest| stamped.plus(ORDER_TOLERANCE) >= newest) {
-            self.observe(cx, Observation::read(&fields), stamped);
+            self.observe(cx, Observation::read(&fields), stamped, Origin::Push);
         }
     }
 
@@ -159,7 +139,7 @@ impl Timelock {
             return;
         }
         match (answer, &mut self.record) {
-            (Some(fields), _) => self.observe(cx, Observation::read(fields), now),
+            (Some(fields), _) => self.observe(cx, Observation::read(fields), now, Origin::Pull),
             (None, Some(record)) if record.unknown_since.is_none() => {
                 record.unknown_since = Some(now);
                 cx.txn.put(&self.account, ROW, &*record);
@@ -202,6 +182,31 @@ impl Timelock {
         }
     }
 
+    /// The state at server time `now` with what is known about it, for hosts.
+    pub fn state(&self, now: UnixSeconds) -> TimelockState {
+        let Some(record) = &self.record else {
+            return TimelockState::Unknown;
+        };
+        let (checked_at, source) = (record.observed, record.source);
+        match &record.lock {
+            None => TimelockState::Inactive { checked_at, source },
+            Some(lock) if now >= lock.until => TimelockState::Over {
+                kind: lock.kind.clone(),
+                until: lock.until,
+                checked_at,
+                source,
+            },
+            Some(lock) => TimelockState::Active {
+                kind: lock.kind.clone(),
+                until: lock.until,
+                provisional: lock.provisional,
+                since: lock.since,
+                checked_at,
+                source,
+            },
+        }
+    }
+
     /// The lock that was last heard of, over or not.
     pub fn lock(&self) -> Option<&Lock> {
         self.record.as_ref()?.lock.as_ref()
@@ -216,7 +221,7 @@ impl Timelock {
         self.phase(now) == Phase::Over && self.asked_after != self.lock().map(|lock| lock.until)
     }
 
-    fn observe(&mut self, cx: &mut Cx<'_>, seen: Observation, at: UnixSeconds) {
+    fn observe(&mut self, cx: &mut Cx<'_>, seen: Observation, at: UnixSeconds, source: Origin) {
         let old = self.lock().cloned();
         let lock = seen.active.then(|| Lock {
             until: seen.ends.unwrap_or_else(|| at.plus(PROVISIONAL)),
@@ -236,6 +241,7 @@ impl Timelock {
             lock,
             observed: at,
             unknown_since: None,
+            source: Some(source),
         };
         if self.record.as_ref() != Some(&record) {
             cx.txn.put(&self.account, ROW, &record);
@@ -251,62 +257,6 @@ fn told(lock: Option<&Lock>) -> Option<(Option<UnixSeconds>, Option<&str>)> {
         let until = (!lock.provisional).then_some(lock.until);
         (until, lock.kind.as_deref())
     })
-}
-
-impl Record for TimelockRecord {
-    const NAMESPACE: Namespace = Namespace::Limits;
-    const VERSION: u8 = 1;
-
-    fn encode(&self) -> Vec<u8> {
-        let lock = self.lock.as_ref().map(|lock| LockRow {
-            until: lock.until.0,
-            provisional: lock.provisional,
-            kind: lock.kind.clone(),
-            since: lock.since.0,
-        });
-        let row = Row {
-            lock,
-            observed: self.observed.0,
-            unknown_since: self.unknown_since.map(|t| t.0),
-        };
-        row.encode_to_vec()
-    }
-
-    fn decode(_version: u8, body: &[u8]) -> Option<Self> {
-        let row = Row::decode(body).ok()?;
-        Some(Self {
-            lock: row.lock.map(|lock| Lock {
-                until: UnixSeconds(lock.until),
-                provisional: lock.provisional,
-                kind: lock.kind,
-                since: UnixSeconds(lock.since),
-            }),
-            observed: UnixSeconds(row.observed),
-            unknown_since: row.unknown_since.map(UnixSeconds),
-        })
-    }
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Row {
-    #[prost(message, optional, tag = "1")]
-    lock: Option<LockRow>,
-    #[prost(int64, tag = "2")]
-    observed: i64,
-    #[prost(int64, optional, tag = "3")]
-    unknown_since: Option<i64>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct LockRow {
-    #[prost(int64, tag = "1")]
-    until: i64,
-    #[prost(bool, tag = "2")]
-    provisional: bool,
-    #[prost(string, optional, tag = "3")]
-    kind: Option<String>,
-    #[prost(int64, tag = "4")]
-    since: i64,
 }
 
 #[cfg(test)]
@@ -467,21 +417,40 @@ mod tests {
     }
 
     #[test]
-    fn the_bytes_of_a_row_never_change() {
-        let record = TimelockRecord {
-            lock: Some(Lock {
-                until: UnixSeconds(5),
-                provisional: true,
-                kind: Some("K".into()),
-                since: UnixSeconds(3),
-            }),
-            observed: UnixSeconds(4),
-            unknown_since: Some(UnixSeconds(6)),
+    fn every_state_says_when_and_from_whom_we_know_it() {
+        let mut bench = Bench::new(1);
+        let mut machine = lock(&mut bench);
+        assert_eq!(machine.state(NOW), TimelockState::Unknown);
+        bench.step(|cx| {
+            machine.pushed(cx, &update(None, LOCKED), NOW);
+            Ok(())
+        });
+        let (kind, source) = (Some("RESTRICT_ALL_COMPANIONS".into()), Some(Origin::Push));
+        let active = TimelockState::Active {
+            kind: kind.clone(),
+            until: END,
+            provisional: false,
+            since: NOW,
+            checked_at: NOW,
+            source,
         };
-        assert_eq!(
-            hex::encode(record.to_row()),
-            "010a09080510011a014b200310041806"
-        );
-        assert_eq!(TimelockRecord::from_row(&record.to_row()), Ok(record));
+        assert_eq!(lock(&mut bench).state(NOW), active);
+        let over = TimelockState::Over {
+            kind,
+            until: END,
+            checked_at: NOW,
+            source,
+        };
+        assert_eq!(machine.state(END), over);
+        machine.pull(Reason::Ended, bench.now.mono);
+        bench.step(|cx| {
+            machine.pulled(cx, Some(&fields("{}")), END.plus(1));
+            Ok(())
+        });
+        let inactive = TimelockState::Inactive {
+            checked_at: END.plus(1),
+            source: Some(Origin::Pull),
+        };
+        assert_eq!(lock(&mut bench).state(END.plus(2)), inactive);
     }
 }
