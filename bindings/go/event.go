@@ -22,6 +22,8 @@ const (
 	KindMayRetry        Kind = "may_retry"        // Peer, IDs
 	KindTokenStored     Kind = "token_stored"     // Peer, Time, Fresh
 	KindTimelockChanged Kind = "timelock_changed" // Active; Until, What if known
+	KindCappingChanged  Kind = "capping_changed"  // What; Total, Used, Until if known
+	KindSilentDrop      Kind = "silent_drop"      // Peer, IDs
 	KindIdentityChanged Kind = "identity_changed" // Peer
 	KindOverflow        Kind = "overflow"         // Dropped
 	KindOther           Kind = "other"
@@ -54,6 +56,8 @@ type Event struct {
 	Attached string   `json:"attached"`
 	Dropped  int64    `json:"dropped"`
 	Message  string   `json:"message"` // for people
+	Total    *int64   `json:"total"`   // new chats in a cycle; -1 for no limit
+	Used     *int64   `json:"used"`    // new chats used up
 
 	Time  *time.Time `json:"-"` // the server's time stamp
 	Until *time.Time `json:"-"` // when it ends

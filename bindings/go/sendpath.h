@@ -257,6 +257,10 @@ enum sp_event_kind
     SP_EVENT_KIND_IDENTITY_CHANGED = 13,
     // The host was too slow: DROPPED events are missing.
     SP_EVENT_KIND_OVERFLOW = 14,
+    // The account's quota of new chats changed: WHAT, and TOTAL, USED, UNTIL if known.
+    SP_EVENT_KIND_CAPPING_CHANGED = 15,
+    // The server took IDS to PEER under a lock, and nobody has confirmed them.
+    SP_EVENT_KIND_SILENT_DROP = 16,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -306,7 +310,7 @@ enum sp_field
     SP_FIELD_DETAIL = 16,
     // Number: when it ends, in Unix seconds.
     SP_FIELD_UNTIL = 17,
-    // Text: what kind of receipt or lock.
+    // Text: what kind of receipt or lock, or the state of a quota.
     SP_FIELD_WHAT = 18,
     // Flag: active from now on.
     SP_FIELD_ACTIVE = 19,
@@ -322,6 +326,10 @@ enum sp_field
     SP_FIELD_DROPPED = 24,
     // Text: for people.
     SP_FIELD_MESSAGE = 25,
+    // Number: new chats in a cycle; -1 for no limit.
+    SP_FIELD_TOTAL = 26,
+    // Number: new chats used up.
+    SP_FIELD_USED = 27,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L

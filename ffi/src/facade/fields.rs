@@ -3,7 +3,9 @@
 use sendpath_protocol::event::{
     DisconnectReason, Event, IncomingMessage, PairFailure, ReceiptKind,
 };
+use sendpath_protocol::peer::PeerKey;
 use sendpath_protocol::time::UnixSeconds;
+use sendpath_protocol::verdict::MessageId;
 
 use super::error::{Error, attached_word};
 use super::event::{AccountEvent, Completion};
@@ -155,16 +157,23 @@ fn seconds(t: Option<UnixSeconds>) -> Option<i64> {
 fn account(event: Event) -> Fields {
     use EventKind as Kind;
     match event {
+        Event::CappingChanged {
+            status,
+            total,
+            used,
+            until,
+        } => Fields::new(Kind::CappingChanged)
+            .text_of(Field::What, status)
+            .maybe_number(Field::Total, total)
+            .maybe_number(Field::Used, used)
+            .maybe_number(Field::Until, seconds(until)),
         Event::Connected => Fields::new(Kind::Connected),
         Event::Disconnected { reason } => Fields::new(Kind::Disconnected).reason(reason),
         Event::IdentityChanged { peer } => {
             Fields::new(Kind::IdentityChanged).text_of(Field::Peer, peer.jid().to_string())
         }
         Event::LoggedOut { reason } => Fields::new(Kind::LoggedOut).reason(reason),
-        Event::MayRetry { peer, ids } => ids.iter().fold(
-            Fields::new(Kind::MayRetry).text_of(Field::Peer, peer.jid().to_string()),
-            |fields, id| fields.text_of(Field::Ids, id.as_str()),
-        ),
+        Event::MayRetry { peer, ids } => messages(Kind::MayRetry, &peer, &ids),
         Event::Message(message) => incoming(*message),
         Event::PairFailed { reason } => {
             Fields::new(Kind::PairFailed).text_of(Field::Reason, pair_failure(reason))
@@ -183,6 +192,7 @@ fn account(event: Event) -> Fields {
             .text_of(Field::Sender, from.to_string())
             .text_of(Field::What, receipt_kind(kind))
             .maybe_number(Field::Time, seconds(t)),
+        Event::SilentDrop { peer, ids } => messages(Kind::SilentDrop, &peer, &ids),
         Event::TimelockChanged {
             active,
             until,
@@ -197,6 +207,13 @@ fn account(event: Event) -> Fields {
             .number_of(Field::Fresh, fresh),
         _ => Fields::new(Kind::Other),
     }
+}
+
+/// Messages to one contact.
+fn messages(kind: EventKind, peer: &PeerKey, ids: &[MessageId]) -> Fields {
+    let fields = Fields::new(kind).text_of(Field::Peer, peer.jid().to_string());
+    ids.iter()
+        .fold(fields, |fields, id| fields.text_of(Field::Ids, id.as_str()))
 }
 
 fn incoming(message: IncomingMessage) -> Fields {

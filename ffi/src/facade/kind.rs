@@ -36,6 +36,10 @@ pub enum EventKind {
     IdentityChanged = 13,
     /// The host was too slow: DROPPED events are missing.
     Overflow = 14,
+    /// The account's quota of new chats changed: WHAT, and TOTAL, USED, UNTIL if known.
+    CappingChanged = 15,
+    /// The server took IDS to PEER under a lock, and nobody has confirmed them.
+    SilentDrop = 16,
 }
 
 /// A field of an event.
@@ -77,7 +81,7 @@ pub enum Field {
     Detail = 16,
     /// Number: when it ends, in Unix seconds.
     Until = 17,
-    /// Text: what kind of receipt or lock.
+    /// Text: what kind of receipt or lock, or the state of a quota.
     What = 18,
     /// Flag: active from now on.
     Active = 19,
@@ -93,6 +97,10 @@ pub enum Field {
     Dropped = 24,
     /// Text: for people.
     Message = 25,
+    /// Number: new chats in a cycle; -1 for no limit.
+    Total = 26,
+    /// Number: new chats used up.
+    Used = 27,
 }
 
 impl EventKind {
@@ -114,6 +122,8 @@ impl EventKind {
             Self::TimelockChanged => "timelock_changed",
             Self::IdentityChanged => "identity_changed",
             Self::Overflow => "overflow",
+            Self::CappingChanged => "capping_changed",
+            Self::SilentDrop => "silent_drop",
         }
     }
 }
@@ -122,7 +132,7 @@ impl Field {
     /// Every field.
     ///
     /// cbindgen:ignore
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::Qr,
         Self::Seconds,
         Self::Id,
@@ -148,6 +158,8 @@ impl Field {
         Self::Attached,
         Self::Dropped,
         Self::Message,
+        Self::Total,
+        Self::Used,
     ];
 
     /// The field with that number.
@@ -183,6 +195,8 @@ impl Field {
             Self::Attached => "attached",
             Self::Dropped => "dropped",
             Self::Message => "message",
+            Self::Total => "total",
+            Self::Used => "used",
         }
     }
 
