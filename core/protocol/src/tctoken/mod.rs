@@ -16,6 +16,7 @@ pub mod record;
 pub mod stanza;
 
 mod attach;
+mod chunk;
 mod receive;
 mod rows;
 
@@ -28,7 +29,8 @@ use crate::txn::{Cx, Scope, Txn};
 use crate::verdict::{Attached, WhyNot};
 
 pub use attach::Attach;
-pub use receive::{HistoryEntry, Received};
+pub use chunk::{ChunkReport, HistoryEntry};
+pub use receive::Received;
 
 use issue::{IqEnd, Issuance, Issue, Reason};
 use policy::{Class, Freshness, MessageKind, Own, TokenProps, class};

@@ -222,7 +222,8 @@ impl World {
             sender_t: Some(sender_t),
         };
         let now = self.clock();
-        self.step(|tokens, cx| tokens.receive_history(cx, names, entry, now))
+        let chunk = [(names.clone(), entry)];
+        self.step(|tokens, cx| tokens.receive_chunk(cx, chunk, now))
             .unwrap();
     }
 
