@@ -84,7 +84,7 @@ pub(super) enum Reason {
 #[derive(Debug, Default)]
 pub(super) struct Issuance {
     queue: VecDeque<Work>,
-    flights: BTreeMap<PeerKey, Flight>,
+    flights: Vec<Flight>,
     pauses: BTreeMap<PeerKey, Pause>,
     reissued: BTreeMap<PeerKey, Mono>,
     breaker: Option<Pause>,
@@ -104,7 +104,8 @@ struct Work {
 
 #[derive(Debug)]
 struct Flight {
-    /// The name it was handed out under; the key may have become the LID since.
+    peer: PeerKey,
+    /// The name it was handed out under; `peer` may have become the LID since.
     handed_out: PeerKey,
     t: UnixSeconds,
     reason: Reason,
@@ -134,7 +135,7 @@ impl Issuance {
         reason: Reason,
         now: Mono,
     ) -> bool {
-        if self.stopped || self.flights.contains_key(&peer) || self.paused(&peer, now) {
+        if self.stopped || self.is_open(now) || self.in_flight(&peer) || self.paused(&peer, now) {
             return false;
         }
         if reason == Reason::IdentityChange && !self.note_reissue(&peer, now) {
@@ -166,14 +167,12 @@ impl Issuance {
                 break;
             };
             self.last_sent = Some(now);
-            self.flights.insert(
-                work.peer.clone(),
-                Flight {
-                    handed_out: work.peer.clone(),
-                    t: work.t,
-                    reason: work.reason,
-                },
-            );
+            self.flights.push(Flight {
+                peer: work.peer.clone(),
+                handed_out: work.peer.clone(),
+                t: work.t,
+                reason: work.reason,
+            });
             due.push(Issue {
                 node: stanza::issue_iq(&work.target, work.t),
                 peer: work.peer,
@@ -203,21 +202,16 @@ impl Issuance {
         end: IqEnd,
         now: Mono,
     ) -> Result<Option<Taken>, Unknown> {
-        let known = self
-            .flights
-            .iter()
-            .find(|(key, flight)| (*key == peer || flight.handed_out == *peer) && flight.t == t);
-        let Some((key, flight)) = known.map(|(key, flight)| (key.clone(), flight.reason)) else {
-            return Err(Unknown);
-        };
-        self.flights.remove(&key);
+        let ours = |flight: &Flight| flight.handed_out == *peer && flight.t == t;
+        let flight = self.flights.iter().position(ours).ok_or(Unknown)?;
+        let Flight { peer, reason, .. } = self.flights.swap_remove(flight);
         if end == IqEnd::Ok {
-            self.pauses.remove(&key);
+            self.pauses.remove(&peer);
             self.breaker = self.breaker.filter(|breaker| now < breaker.until);
             self.busy_in_a_row = 0;
-            return Ok((flight == Reason::Message).then_some(Taken { peer: key, t }));
+            return Ok((reason == Reason::Message).then_some(Taken { peer, t }));
         }
-        self.failed(key, end, now);
+        self.failed(peer, end, now);
         Ok(None)
     }
 
@@ -228,15 +222,33 @@ impl Issuance {
         self.queue.len() < before
     }
 
-    /// The phone number `pn` is the contact `lid`: one key from now on.
-    pub(super) fn rename(&mut self, pn: &PeerKey, lid: &PeerKey) {
-        if let Some(flight) = self.flights.remove(pn) {
-            self.flights.entry(lid.clone()).or_insert(flight);
+    /// The phone number `pn` is the contact `lid`: one key from now on. The longer pause stays, and
+    /// the later of two waiting issues unless the contact is paused or one is in flight; of two in
+    /// flight both come back.
+    pub(super) fn rename(&mut self, pn: &PeerKey, lid: &PeerKey, now: Mono) {
+        for flight in self.flights.iter_mut().filter(|work| work.peer == *pn) {
+            flight.peer = lid.clone();
         }
         if let Some(pause) = self.pauses.remove(pn) {
-            self.pauses.entry(lid.clone()).or_insert(pause);
+            let known = self.pauses.entry(lid.clone()).or_insert(pause);
+            if known.until < pause.until {
+                *known = pause;
+            }
         }
-        if self.queue.iter().any(|work| work.peer == *lid) {
+        if let Some(at) = self.reissued.remove(pn) {
+            let known = self.reissued.entry(lid.clone()).or_insert(at);
+            *known = at.max(*known);
+        }
+        let queued = |peer: &PeerKey| {
+            let work = self.queue.iter().find(|work| work.peer == *peer);
+            work.map(|work| work.t)
+        };
+        let pn_is_later = queued(pn) > queued(lid);
+        let none = self.in_flight(lid) || self.paused(lid, now);
+        if none || pn_is_later {
+            self.cancel(lid);
+        }
+        if none || !pn_is_later {
             self.cancel(pn);
         }
         for work in self.queue.iter_mut().filter(|work| work.peer == *pn) {
@@ -274,7 +286,11 @@ impl Issuance {
         self.pause(peer, next, now);
     }
 
+    /// Answers that come while it is open tell nothing new: their IQs had left before.
     fn open_breaker(&mut self, now: Mono) {
+        if self.is_open(now) {
+            return;
+        }
         let length = doubled(self.breaker.as_ref(), BREAKER_FIRST, BREAKER_MAX);
         let until = now.plus(length);
         self.breaker = Some(Pause { until, length });
@@ -291,9 +307,16 @@ impl Issuance {
         self.pauses.insert(peer, Pause { until, length });
     }
 
+    fn in_flight(&self, peer: &PeerKey) -> bool {
+        self.flights.iter().any(|flight| flight.peer == *peer)
+    }
+
     fn paused(&self, peer: &PeerKey, now: Mono) -> bool {
-        let running = |pause: &Pause| now < pause.until;
-        self.breaker.as_ref().is_some_and(running) || self.pauses.get(peer).is_some_and(running)
+        self.pauses.get(peer).is_some_and(|pause| now < pause.until)
+    }
+
+    fn is_open(&self, now: Mono) -> bool {
+        self.breaker.is_some_and(|breaker| now < breaker.until)
     }
 
     /// False when the contact was served within [`REISSUE_QUIET`].
@@ -318,154 +341,4 @@ fn doubled(last: Option<&Pause>, first: Millis, max: Millis) -> Millis {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const T: UnixSeconds = UnixSeconds(1_785_974_400);
-
-    fn peer(number: usize) -> PeerKey {
-        PeerKey::Lid(number.to_string().into())
-    }
-
-    fn want(issuance: &mut Issuance, number: usize, now: Mono) -> bool {
-        let peer = peer(number);
-        let target = peer.jid();
-        issuance.want(peer, target, T, Reason::Message, now)
-    }
-
-    /// One issue from queue to result.
-    fn issue(issuance: &mut Issuance, number: usize, end: IqEnd, now: Mono) {
-        assert!(want(issuance, number, now));
-        assert_eq!(issuance.due(now).len(), 1);
-        issuance.ended(&peer(number), T, end, now).unwrap();
-    }
-
-    #[test]
-    fn a_thousand_contacts_leave_two_a_second_and_four_at_a_time() {
-        let mut issuance = Issuance::default();
-        let queued = (0..3_000)
-            .filter(|n| want(&mut issuance, *n, Mono(0)))
-            .count();
-        assert_eq!(queued, MAX_QUEUED);
-        let at: Vec<_> = [0, 499, 500, 1_000, 1_500, 9_000]
-            .into_iter()
-            .map(|at| issuance.due(Mono(at)).len())
-            .collect();
-        assert_eq!(at, [1, 0, 1, 1, 1, 0]);
-        assert_eq!(issuance.next_at(), None);
-        issuance.ended(&peer(0), T, IqEnd::Ok, Mono(9_000)).unwrap();
-        assert_eq!(issuance.due(Mono(9_000)).len(), 1);
-    }
-
-    #[test]
-    fn pauses_of_a_contact_double_up_to_six_hours() {
-        let mut issuance = Issuance::default();
-        let mut now = Mono(0);
-        for seconds in [
-            60, 120, 240, 480, 960, 1_920, 3_840, 7_680, 15_360, 21_600, 21_600,
-        ] {
-            issue(&mut issuance, 1, IqEnd::Timeout, now);
-            let end = now.plus(Millis::from_secs(seconds));
-            assert!(!want(&mut issuance, 1, Mono(end.0 - 1)), "{seconds}");
-            now = end;
-        }
-    }
-
-    #[test]
-    fn a_refused_contact_rests_for_a_day() {
-        let mut issuance = Issuance::default();
-        issue(&mut issuance, 1, IqEnd::Error(403), Mono(0));
-        assert!(!want(&mut issuance, 1, Mono(REFUSED_PAUSE.0 - 1)));
-        assert!(want(&mut issuance, 1, Mono(REFUSED_PAUSE.0)));
-    }
-
-    #[test]
-    fn too_many_requests_stop_all_issues_for_longer_each_time() {
-        let mut issuance = Issuance::default();
-        issue(&mut issuance, 1, IqEnd::Error(429), Mono(0));
-        assert!(!want(&mut issuance, 2, Mono(BREAKER_FIRST.0 - 1)));
-        let second = Mono(BREAKER_FIRST.0);
-        issue(&mut issuance, 2, IqEnd::Error(429), second);
-        assert!(!want(
-            &mut issuance,
-            3,
-            second.plus(Millis(2 * BREAKER_FIRST.0 - 1))
-        ));
-        assert!(want(
-            &mut issuance,
-            3,
-            second.plus(Millis(2 * BREAKER_FIRST.0))
-        ));
-    }
-
-    #[test]
-    fn only_the_third_overload_in_a_row_stops_all_issues() {
-        let mut issuance = Issuance::default();
-        for (number, at) in [(1, 0), (2, 1_000), (3, 2_000)] {
-            issue(&mut issuance, number, IqEnd::Error(503), Mono(at));
-        }
-        assert!(!want(&mut issuance, 4, Mono(3_000)));
-    }
-
-    #[test]
-    fn a_message_wins_over_a_queued_reissue() {
-        let mut issuance = Issuance::default();
-        issuance.hold(true);
-        let older = UnixSeconds(T.0 - 1);
-        let jid = peer(1).jid();
-        assert!(issuance.want(peer(1), jid, older, Reason::IdentityChange, Mono(0)));
-        assert!(!want(&mut issuance, 1, Mono(1)));
-        issuance.hold(false);
-        let due = issuance.due(Mono(2));
-        assert_eq!(due.iter().map(|issue| issue.t).collect::<Vec<_>>(), [T]);
-        let taken = issuance.ended(&peer(1), T, IqEnd::Ok, Mono(3)).unwrap();
-        assert_eq!(
-            taken,
-            Some(Taken {
-                peer: peer(1),
-                t: T
-            })
-        );
-    }
-
-    #[test]
-    fn a_result_under_the_old_name_is_recorded_under_the_new_one() {
-        let mut issuance = Issuance::default();
-        let pn = PeerKey::Pn("49".into());
-        assert!(issuance.want(pn.clone(), pn.jid(), T, Reason::Message, Mono(0)));
-        assert_eq!(issuance.due(Mono(0)).len(), 1);
-        issuance.rename(&pn, &peer(1));
-        assert!(!want(&mut issuance, 1, Mono(1)), "still in flight");
-        let taken = issuance.ended(&pn, T, IqEnd::Ok, Mono(2)).unwrap();
-        assert_eq!(
-            taken,
-            Some(Taken {
-                peer: peer(1),
-                t: T
-            })
-        );
-    }
-
-    #[test]
-    fn unknown_and_repeated_results_change_nothing() {
-        let mut issuance = Issuance::default();
-        assert_eq!(
-            issuance.ended(&peer(1), T, IqEnd::Ok, Mono(0)),
-            Err(Unknown)
-        );
-        issue(&mut issuance, 1, IqEnd::Ok, Mono(0));
-        assert_eq!(
-            issuance.ended(&peer(1), T, IqEnd::Error(403), Mono(1)),
-            Err(Unknown)
-        );
-        assert!(want(&mut issuance, 1, Mono(1)));
-    }
-
-    #[test]
-    fn nothing_leaves_after_a_stop() {
-        let mut issuance = Issuance::default();
-        want(&mut issuance, 1, Mono(0));
-        issuance.stop();
-        assert!(issuance.due(Mono(0)).is_empty() && !want(&mut issuance, 2, Mono(0)));
-    }
-}
+mod tests;

@@ -16,7 +16,6 @@ pub mod record;
 pub mod stanza;
 
 mod attach;
-mod chunk;
 mod receive;
 mod rows;
 
@@ -29,8 +28,7 @@ use crate::txn::{Cx, Scope, Txn};
 use crate::verdict::{Attached, WhyNot};
 
 pub use attach::Attach;
-pub use chunk::{ChunkReport, HistoryEntry};
-pub use receive::Received;
+pub use receive::{HistoryEntry, Received};
 
 use issue::{IqEnd, Issuance, Issue, Reason};
 use policy::{Class, Freshness, MessageKind, Own, TokenProps, class};
@@ -254,7 +252,7 @@ impl Tokens {
         if !matches!((pn, lid), (PeerKey::Pn(_), PeerKey::Lid(_))) {
             return Ok(());
         }
-        self.issuance.rename(pn, lid);
+        self.issuance.rename(pn, lid, cx.now.mono);
         let names = Names::pair(lid.clone(), pn.clone());
         self.update(cx, &names, |_| false)
     }
@@ -331,6 +329,7 @@ impl Tokens {
     }
 
     fn want_issue(&mut self, cx: &Cx<'_>, names: &Names, now: UnixSeconds) {
+        self.one_contact(names, cx.now.mono);
         let Ok(row) = self.view(&cx.txn, names) else {
             self.counters.failed_reads += 1;
             return;
@@ -347,6 +346,7 @@ impl Tokens {
     }
 
     fn want_reissue(&mut self, cx: &Cx<'_>, names: &Names, now: UnixSeconds) {
+        self.one_contact(names, cx.now.mono);
         let Ok(row) = self.view(&cx.txn, names) else {
             self.counters.failed_reads += 1;
             return;
@@ -360,6 +360,14 @@ impl Tokens {
             let peer = peer.clone();
             self.issuance
                 .want(peer, target, ours.t, Reason::IdentityChange, cx.now.mono);
+        }
+    }
+
+    /// The caller may know both names before the mapping was told here; what is on its way under
+    /// the phone number must not leave again under the LID.
+    fn one_contact(&mut self, names: &Names, now: Mono) {
+        if let (Some(lid), Some(pn)) = (&names.lid, &names.pn) {
+            self.issuance.rename(pn, lid, now);
         }
     }
 
