@@ -32,9 +32,10 @@ pub use handshake::{
     ServerHello,
 };
 pub use history::{
-    Conversation, HistorySync, HistorySyncNotification, HistorySyncNotificationType,
-    LidMigrationMapping, LidMigrationMappingSyncMessage, LidMigrationMappingSyncPayload,
-    PhoneNumberToLidMapping,
+    Conversation, GlobalSettings, HistorySync, HistorySyncNotification,
+    HistorySyncNotificationType, HistorySyncType, LidMigrationMapping,
+    LidMigrationMappingSyncMessage, LidMigrationMappingSyncPayload, PhoneNumberToLidMapping,
+    Pushname,
 };
 pub use message::{
     ContextInfo, DeviceCopy, DeviceListMetadata, DeviceSentMessage, ExtendedTextMessage,

@@ -86,10 +86,20 @@ impl Notification {
     /// Whose tokens these are: `sender_lid`, else the LID known for `from`, else `from`.
     /// `known` is what the LID map says about `from`.
     pub fn subject(&self, known: &Names) -> Names {
-        [&self.from, &self.sender_lid]
-            .into_iter()
-            .flatten()
-            .fold(known.clone(), |names, peer| names.including(peer.clone()))
+        match (&self.from, &self.sender_lid) {
+            // The phone number known for `from` is not the one of `sender_lid`.
+            (Some(PeerKey::Lid(_)), Some(lid)) if self.from != self.sender_lid => {
+                Names::of(lid.clone())
+            }
+            _ => self
+                .names()
+                .fold(known.clone(), |names, peer| names.including(peer.clone())),
+        }
+    }
+
+    /// The names that the notification itself states.
+    pub fn names(&self) -> impl Iterator<Item = &PeerKey> {
+        self.from.iter().chain(&self.sender_lid)
     }
 
     /// The pair of names that the notification itself states.
@@ -238,6 +248,14 @@ mod tests {
             stated.mapping(),
             peer("4915550001@s.whatsapp.net").zip(peer("1@lid"))
         );
+
+        let other = notification([]).jid("from", Jid::lid("2"));
+        let other = Notification::parse(&other.attr("sender_lid", "1@lid"));
+        let both = Names::pair(
+            peer("2@lid").unwrap(),
+            peer("4915550001@s.whatsapp.net").unwrap(),
+        );
+        assert_eq!(other.subject(&both), Names::of(peer("1@lid").unwrap()));
 
         let no_lid = Notification::parse(&notification([]).attr("sender_lid", "1@s.whatsapp.net"));
         assert_eq!(no_lid.sender_lid, None);
