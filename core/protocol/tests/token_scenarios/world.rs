@@ -222,8 +222,7 @@ impl World {
             sender_t: Some(sender_t),
         };
         let now = self.clock();
-        let chunk = [(names.clone(), entry)];
-        self.step(|tokens, cx| tokens.receive_chunk(cx, chunk, now))
+        self.step(|tokens, cx| tokens.receive_history(cx, names, entry, now))
             .unwrap();
     }
 
