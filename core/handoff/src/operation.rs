@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use sendpath_protocol::effect::OpId;
-use sendpath_protocol::verdict::{Attached, Cause, Lost, MessageId, Outcome, Refusal};
+use sendpath_protocol::verdict::{Cause, Lost, MessageId, Outcome, Refusal};
 
 use crate::events::{EventQueue, Promise};
 
@@ -195,13 +195,7 @@ impl Completer {
     }
 
     fn refusal(&self, cause: Cause) -> Outcome {
-        Outcome::Refused(Refusal {
-            id: Some(self.id.clone()),
-            cause,
-            code: None,
-            attached: Attached::Undecided,
-            until: None,
-        })
+        Outcome::Refused(Refusal::local(Some(self.id.clone()), cause))
     }
 
     fn deliver(&self, outcome: Outcome) {

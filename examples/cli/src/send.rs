@@ -139,6 +139,7 @@ mod tests {
             code: Some(463),
             attached: Attached::Nothing(WhyNot::NeverReceived),
             until: Some(UnixSeconds(1_786_218_427)),
+            evidence: None,
         }));
         for line in [
             "cause: ACCOUNT_TIMELOCKED\n",

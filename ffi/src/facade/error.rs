@@ -314,6 +314,7 @@ mod tests {
             code: Some(463),
             attached: Attached::Nothing(WhyNot::NeverReceived),
             until: until.map(UnixSeconds),
+            evidence: None,
         })
     }
 

@@ -285,6 +285,7 @@ mod tests {
             code: Some(463),
             attached: Attached::Nothing(WhyNot::NeverReceived),
             until: Some(UnixSeconds(1_800_000_000)),
+            evidence: None,
         };
         let fields = Fields::of(AccountEvent::Outcome(Completion {
             op: OpId(9),

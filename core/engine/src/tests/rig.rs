@@ -330,13 +330,7 @@ impl Scripted {
     }
 
     fn cancelled(cx: &mut Cx<'_>, op: OpId, id: MessageId) {
-        let refusal = Refusal {
-            id: Some(id),
-            cause: Cause::Cancelled,
-            code: None,
-            attached: Attached::Undecided,
-            until: None,
-        };
+        let refusal = Refusal::local(Some(id), Cause::Cancelled);
         cx.effect(Effect::Done(op, Outcome::Refused(refusal)));
     }
 }

@@ -136,12 +136,18 @@ impl Account {
         timelock: Limit,
         now: UnixSeconds,
     ) -> Result<(), Fault> {
-        let diagnosis = match &refused.to {
-            Some(to) => self.diagnose(cx, &refused, to, timelock, now)?,
-            None => Diagnosis {
-                cause: Cause::ServerRefused,
-                until: None,
-            },
+        let (diagnosis, evidence) = match &refused.to {
+            Some(to) => {
+                let (diagnosis, evidence) = self.diagnose(cx, &refused, to, timelock, now)?;
+                (diagnosis, Some(evidence))
+            }
+            None => (
+                Diagnosis {
+                    cause: Cause::ServerRefused,
+                    until: None,
+                },
+                None,
+            ),
         };
         self.breaker.verdict(cx, diagnosis.cause, now);
         let refusal = Refusal {
@@ -150,6 +156,7 @@ impl Account {
             code: Some(refused.code),
             attached: refused.attached,
             until: diagnosis.until,
+            evidence: evidence.map(Box::new),
         };
         let waits_for_token = refused.code == code::REACHOUT
             && matches!(refusal.next(), Next::AskContactToWrite | Next::WaitUntil(_));
@@ -171,7 +178,7 @@ impl Account {
         to: &Jid,
         timelock: Limit,
         now: UnixSeconds,
-    ) -> Result<Diagnosis, Fault> {
+    ) -> Result<(Diagnosis, Evidence), Fault> {
         let names = self.names(&cx.txn, to)?;
         let facts = (refused.attached, refused.built);
         let token = self.tokens.evidence(&cx.txn, to, &names, facts, now)?;
@@ -183,16 +190,11 @@ impl Account {
             _ => Fact::Unknown,
         };
         let evidence = Evidence {
-            code: refused.code,
-            class: class(to, self.own()),
-            attached: refused.attached,
             timelock,
             capping: capped.map_or(Limit::Inactive, |capped| Limit::Active(Some(capped.until))),
             token,
             wrote_recently,
-            history_complete: Fact::Unknown,
-            paired_for: None,
-            address_fits: Fact::Unknown,
+            ..Evidence::new(refused.code, class(to, self.own()), refused.attached)
         };
         let diagnosis = classify::classify(&evidence, now);
         let token_refused = matches!(
@@ -202,7 +204,7 @@ impl Account {
         if let (true, Attached::Tctoken { t }) = (token_refused, refused.attached) {
             self.tokens.token_refused(cx, to, &names, t)?;
         }
-        Ok(diagnosis)
+        Ok((diagnosis, evidence))
     }
 
     /// A new token of a contact: messages that were refused for want of it may be sent again, by

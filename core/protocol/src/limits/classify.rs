@@ -15,10 +15,11 @@
 //! 463 is used for several things; neither the ack nor a push alone tells them apart. The state
 //! must be asked for after the refusal (spec: "diagnosis").
 
-use crate::tctoken::TokenEvidence;
 use crate::tctoken::policy::Class;
 use crate::time::UnixSeconds;
 use crate::verdict::{Attached, Cause};
+
+pub use crate::limits::evidence::{Evidence, Fact, Limit};
 
 /// Nack codes of messages that decide here; all are decimal text in `ack@error`.
 pub mod code {
@@ -42,55 +43,6 @@ pub const WARM: i64 = 30 * 86_400;
 
 /// For this long after pairing, in seconds, tokens may still be on their way: one day.
 pub const SETTLING: i64 = 86_400;
-
-/// Something that may not be known.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
-pub enum Fact {
-    /// It is not so.
-    No,
-    /// Nobody recorded it.
-    #[default]
-    Unknown,
-    /// It is so.
-    Yes,
-}
-
-/// The answer about a limit, asked for after the refusal.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
-pub enum Limit {
-    /// In force, until then if known.
-    Active(Option<UnixSeconds>),
-    /// Not in force.
-    Inactive,
-    /// The question failed.
-    #[default]
-    Unknown,
-}
-
-/// Everything that was recorded about a refused message.
-#[derive(Clone, Copy, Debug)]
-pub struct Evidence {
-    /// `ack@error`.
-    pub code: u16,
-    /// The chat.
-    pub class: Class,
-    /// What the stanza carried.
-    pub attached: Attached,
-    /// The reachout timelock, by a fresh pull.
-    pub timelock: Limit,
-    /// The quota of new chats.
-    pub capping: Limit,
-    /// What the rows say now.
-    pub token: TokenEvidence,
-    /// The contact wrote within [`WARM`].
-    pub wrote_recently: Fact,
-    /// History sync is complete.
-    pub history_complete: Fact,
-    /// Seconds since this device was paired, if known.
-    pub paired_for: Option<i64>,
-    /// The address form fits the account's migration state.
-    pub address_fits: Fact,
-}
 
 /// Why, and until when.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -117,7 +69,7 @@ pub fn classify(evidence: &Evidence, now: UnixSeconds) -> Diagnosis {
 }
 
 fn reachout(evidence: &Evidence, now: UnixSeconds) -> Diagnosis {
-    let token = matches!(evidence.attached, Attached::Tctoken { .. });
+    let token = matches!(evidence.carried.attached, Attached::Tctoken { .. });
     match (evidence.capping, evidence.timelock) {
         (Limit::Active(_), _) => capped(evidence.capping),
         (_, Limit::Active(until)) => Diagnosis {
@@ -144,7 +96,7 @@ const fn unlocked(evidence: &Evidence) -> Cause {
     if evidence.token.arrived_late {
         return Cause::TokenArrivedLate;
     }
-    match evidence.attached {
+    match evidence.carried.attached {
         Attached::Tctoken { .. } => Cause::TokenRefused,
         Attached::Cstoken => Cause::ColdRefusedWithCstoken,
         Attached::Nothing(_) | Attached::Undecided if evidence.token.was_unused => {
@@ -176,7 +128,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::verdict::WhyNot;
+    use crate::tctoken::TokenEvidence;
+    use crate::verdict::{Refusal, WhyNot};
 
     const NOW: UnixSeconds = UnixSeconds(1_786_074_400);
     const END: UnixSeconds = UnixSeconds(1_786_218_427);
@@ -186,21 +139,15 @@ mod tests {
     };
 
     /// A 463 to a cold contact without anything attached; the account is not locked.
-    const fn cold() -> Evidence {
+    fn cold() -> Evidence {
         Evidence {
-            code: code::REACHOUT,
-            class: Class::Contact,
-            attached: NOTHING,
             timelock: Limit::Inactive,
             capping: Limit::Inactive,
-            token: TokenEvidence {
-                arrived_late: false,
-                was_unused: false,
-            },
             wrote_recently: Fact::No,
             history_complete: Fact::Yes,
             paired_for: Some(SETTLING),
             address_fits: Fact::Yes,
+            ..Evidence::new(code::REACHOUT, Class::Contact, NOTHING)
         }
     }
 
@@ -220,7 +167,7 @@ mod tests {
             Evidence {
                 capping,
                 timelock: Limit::Active(None),
-                attached: TOKEN,
+                carried: TOKEN.into(),
                 ..cold()
             },
         ] {
@@ -248,7 +195,7 @@ mod tests {
         for attached in [NOTHING, TOKEN, Attached::Cstoken] {
             let evidence = Evidence {
                 token,
-                attached,
+                carried: attached.into(),
                 ..cold()
             };
             assert_eq!(cause(evidence), Cause::TokenArrivedLate);
@@ -275,7 +222,7 @@ mod tests {
         ] {
             let evidence = Evidence {
                 timelock,
-                attached,
+                carried: attached.into(),
                 ..cold()
             };
             let until = Some(END);
@@ -330,7 +277,7 @@ mod tests {
             let attached = Attached::Cstoken;
             assert_eq!(
                 cause(Evidence {
-                    attached,
+                    carried: attached.into(),
                     ..evidence
                 }),
                 Cause::ColdRefusedWithCstoken
@@ -341,7 +288,7 @@ mod tests {
     #[test]
     fn row_9_the_token_was_not_taken() {
         let evidence = Evidence {
-            attached: TOKEN,
+            carried: TOKEN.into(),
             wrote_recently: Fact::Yes,
             ..cold()
         };
@@ -353,7 +300,7 @@ mod tests {
         for attached in [NOTHING, TOKEN, Attached::Cstoken, Attached::Undecided] {
             let evidence = Evidence {
                 timelock: Limit::Unknown,
-                attached,
+                carried: attached.into(),
                 ..cold()
             };
             let expected = Diagnosis {
@@ -398,18 +345,117 @@ mod tests {
         assert_eq!(cause(evidence), Cause::ServerRefused);
     }
 
+    fn fact() -> impl Strategy<Value = Fact> {
+        prop::sample::select(vec![Fact::No, Fact::Unknown, Fact::Yes])
+    }
+
+    fn limit() -> impl Strategy<Value = Limit> {
+        prop::sample::select(vec![
+            Limit::Active(None),
+            Limit::Active(Some(END)),
+            Limit::Inactive,
+            Limit::Unknown,
+        ])
+    }
+
+    fn any_evidence() -> impl Strategy<Value = Evidence> {
+        let code = prop_oneof![4 => Just(463), 1 => Just(475), 2 => any::<u16>()];
+        let class = prop::sample::select(vec![
+            Class::Contact,
+            Class::Contact,
+            Class::Contact,
+            Class::Group,
+            Class::Own,
+        ]);
+        let carried = prop::sample::select(vec![
+            TOKEN,
+            NOTHING,
+            Attached::Nothing(WhyNot::Expired { t: NOW }),
+            Attached::Nothing(WhyNot::StoreError),
+            Attached::Cstoken,
+            Attached::Undecided,
+        ]);
+        let token = any::<(bool, bool)>();
+        let paired = prop::option::of(0..2 * SETTLING);
+        let stanza = (code, class, carried);
+        let facts = (token, fact(), fact(), paired, fact());
+        (stanza, (limit(), limit()), facts).prop_map(|(stanza, limits, facts)| {
+            let (code, class, carried) = stanza;
+            let (token, wrote_recently, history_complete, paired_for, address_fits) = facts;
+            Evidence {
+                timelock: limits.0,
+                capping: limits.1,
+                token: TokenEvidence {
+                    arrived_late: token.0,
+                    was_unused: token.1,
+                },
+                wrote_recently,
+                history_complete,
+                paired_for,
+                address_fits,
+                ..Evidence::new(code, class, carried)
+            }
+        })
+    }
+
+    /// The rows of the specification that explain a 463 to a contact, in their order.
+    fn row_of_a_463(e: &Evidence) -> Option<(u8, Cause)> {
+        let attached = e.carried.attached;
+        let (tc, cs) = (attached == TOKEN, attached == Attached::Cstoken);
+        let nothing = !tc && !cs;
+        let locked = matches!(e.timelock, Limit::Active(_));
+        let free = e.timelock == Limit::Inactive;
+        let warm = e.wrote_recently == Fact::Yes
+            || e.history_complete == Fact::No
+            || e.paired_for.is_some_and(|seconds| seconds < SETTLING);
+        let capped = matches!(e.capping, Limit::Active(_));
+        let rows = [
+            (1, capped, Cause::NewChatCapped),
+            (2, free && e.token.arrived_late, Cause::TokenArrivedLate),
+            (3, locked && !tc, Cause::AccountTimelocked),
+            (4, locked && tc, Cause::TimelockedTokenRefused),
+            (
+                5,
+                free && nothing && e.token.was_unused,
+                Cause::LocalTokenLost,
+            ),
+            (6, free && nothing && warm, Cause::TokenMissingWarm),
+            (7, free && cs, Cause::ColdRefusedWithCstoken),
+            (8, free && nothing, Cause::ColdRefused),
+            (9, free && tc, Cause::TokenRefused),
+            (10, e.timelock == Limit::Unknown, Cause::Undetermined463),
+        ];
+        let first = rows.into_iter().find(|(_, holds, _)| *holds);
+        first.map(|(row, _, cause)| (row, cause))
+    }
+
     proptest! {
         #[test]
-        fn a_463_never_asks_for_a_blind_resend(locked: bool, token: bool, late: bool, unused: bool) {
-            let evidence = Evidence {
-                timelock: if locked { Limit::Active(Some(END)) } else { Limit::Inactive },
-                attached: if token { TOKEN } else { NOTHING },
-                token: TokenEvidence { arrived_late: late, was_unused: unused },
-                ..cold()
+        fn a_463_to_a_contact_is_the_first_row_that_holds(e in any_evidence()) {
+            let e = Evidence { code: code::REACHOUT, class: Class::Contact, ..e };
+            let (row, expected) = row_of_a_463(&e).unwrap();
+            let found = classify(&e, NOW);
+            prop_assert_eq!(found.cause, expected);
+            let end = match row {
+                1 => e.capping,
+                3 | 4 => e.timelock,
+                10 => Limit::Active(Some(NOW.plus(UNDETERMINED_WAIT))),
+                _ => Limit::Inactive,
             };
-            let diagnosis = classify(&evidence, NOW);
-            let resend = matches!(diagnosis.cause, Cause::TokenArrivedLate | Cause::LocalTokenLost);
-            prop_assert_eq!(resend, !locked && (late || (unused && !token)));
+            let end = if let Limit::Active(until) = end { until } else { None };
+            prop_assert_eq!(found.until, end);
+        }
+
+        #[test]
+        fn every_evidence_has_a_cause_and_only_rows_2_and_5_resend_a_463(e in any_evidence()) {
+            let found = classify(&e, NOW);
+            let ours = found.cause.code() >= Cause::NotOnWhatsapp.code();
+            prop_assert!(!ours, "a refusal of the server is none of ours");
+            let refusal = Refusal { until: found.until, ..Refusal::local(None, found.cause) };
+            if e.code == code::REACHOUT && refusal.may_retry() {
+                let once = [Cause::TokenArrivedLate, Cause::LocalTokenLost];
+                prop_assert!(once.contains(&found.cause));
+            }
         }
     }
 }

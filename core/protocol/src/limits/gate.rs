@@ -72,6 +72,7 @@ mod tests {
     use crate::nct::NoCstoken;
     use crate::secret::SecretBytes;
     use crate::tctoken::policy::Freshness;
+    use crate::tctoken::record::Source;
     use crate::verdict::WhyNot;
 
     const END: UnixSeconds = UnixSeconds(1_786_218_427);
@@ -142,6 +143,7 @@ mod tests {
             bytes: SecretBytes::new(vec![1]),
             t: UnixSeconds(1),
             freshness: Freshness::Fresh,
+            source: Source::Notification,
         };
         let ordinary = RecipientHint::Ordinary;
         let pass = |class, hint, attach: &Attach| {

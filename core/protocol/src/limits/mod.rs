@@ -13,6 +13,7 @@ pub mod silent;
 pub mod snapshot;
 pub mod timelock;
 
+mod evidence;
 mod origin;
 
 pub use origin::Origin;

@@ -2,7 +2,9 @@
 
 use crate::nct::NoCstoken;
 use crate::secret::SecretBytes;
-use crate::tctoken::policy::Freshness;
+use crate::tctoken::bucket::Window;
+use crate::tctoken::policy::{Freshness, TokenProps};
+use crate::tctoken::record::Source;
 use crate::tctoken::stanza;
 use crate::time::UnixSeconds;
 use crate::verdict::{Attached, WhyNot};
@@ -34,7 +36,38 @@ pub enum Attach {
         /// Never [`Freshness::Expired`]. When [`Freshness::Ambiguous`], asking for the props first
         /// is worth a short wait.
         freshness: Freshness,
+        /// Where it came from.
+        source: Source,
     },
+}
+
+/// Why a message carried what it carried: kept with it for the diagnosis of a refusal.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct AttachRecord {
+    /// What it carried, or why no tctoken.
+    pub attached: Attached,
+    /// Why a cstoken went instead of a tctoken; `None` unless one did.
+    pub instead_of: Option<WhyNot>,
+    /// Why no cstoken; `None` unless the message carried nothing.
+    pub no_cstoken: Option<NoCstoken>,
+    /// Where the attached tctoken came from; `None` unless there is one.
+    pub source: Option<Source>,
+    /// Age of the attached tctoken in buckets, 0 for one of the current bucket; `None` unless there
+    /// is one.
+    pub age: Option<u32>,
+    /// The window of received tokens at that time.
+    pub window: Window,
+    /// The server had told the window; otherwise it is the default.
+    pub props_known: bool,
+}
+
+impl From<Attached> for AttachRecord {
+    fn from(attached: Attached) -> Self {
+        Self {
+            attached,
+            ..Self::default()
+        }
+    }
 }
 
 impl Attach {
@@ -53,6 +86,38 @@ impl Attach {
             Self::Cstoken { .. } => Attached::Cstoken,
             Self::Nothing { token, .. } => Attached::Nothing(*token),
             Self::Tctoken { t, .. } => Attached::Tctoken { t: *t },
+        }
+    }
+
+    /// What is kept with the message: the decision at server time `now` under `props`.
+    pub fn record(&self, props: &TokenProps, now: UnixSeconds) -> AttachRecord {
+        let window = props.receive.unwrap_or_default();
+        let record = AttachRecord {
+            attached: self.summary(),
+            window,
+            props_known: props.receive.is_some(),
+            ..AttachRecord::default()
+        };
+        match self {
+            Self::Cstoken { instead_of, .. } => AttachRecord {
+                instead_of: Some(*instead_of),
+                ..record
+            },
+            Self::Nothing { cstoken, .. } => AttachRecord {
+                no_cstoken: Some(*cstoken),
+                ..record
+            },
+            Self::Tctoken { t, source, .. } => {
+                let age = window
+                    .span
+                    .bucket(now)
+                    .saturating_sub(window.span.bucket(*t));
+                AttachRecord {
+                    source: Some(*source),
+                    age: Some(u32::try_from(age.max(0)).unwrap_or(u32::MAX)),
+                    ..record
+                }
+            }
         }
     }
 

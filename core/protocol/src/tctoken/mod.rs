@@ -27,7 +27,7 @@ use crate::time::{Mono, UnixSeconds};
 use crate::txn::{Cx, Scope, Txn};
 use crate::verdict::{Attached, WhyNot};
 
-pub use attach::Attach;
+pub use attach::{Attach, AttachRecord};
 pub use receive::{HistoryEntry, Received};
 
 use issue::{IqEnd, Issuance, Issue, Reason};
@@ -143,6 +143,7 @@ impl Tokens {
                         bytes: theirs.bytes,
                         t: theirs.t,
                         freshness,
+                        source: theirs.source,
                     };
                 }
             },

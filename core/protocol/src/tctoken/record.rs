@@ -129,7 +129,8 @@ impl TokenRecord {
 }
 
 impl Source {
-    const fn number(self) -> u32 {
+    /// The number in rows.
+    pub(crate) const fn number(self) -> u32 {
         match self {
             Self::Unknown => 0,
             Self::Notification => 1,
@@ -139,7 +140,7 @@ impl Source {
         }
     }
 
-    const fn from_number(number: u32) -> Self {
+    pub(crate) const fn from_number(number: u32) -> Self {
         match number {
             1 => Self::Notification,
             2 => Self::History,

@@ -126,6 +126,7 @@ impl Pair<'_> {
                     bytes,
                     t,
                     freshness,
+                    ..
                 },
                 Carried::Token {
                     bytes: expected,

@@ -2,7 +2,7 @@
 
 use sendpath_protocol::event::Event;
 use sendpath_protocol::limits::capping::{self, Capping, CappingProps};
-use sendpath_protocol::limits::classify::{Diagnosis, Evidence, Fact, Limit, classify};
+use sendpath_protocol::limits::classify::{Diagnosis, Evidence, Limit, classify};
 use sendpath_protocol::limits::gate::{Gate, RecipientHint, gate};
 use sendpath_protocol::limits::pull::{Pull, Reason};
 use sendpath_protocol::limits::timelock::{self, Phase, Timelock};
@@ -67,16 +67,9 @@ fn refused(
 /// A 463 to contact A.
 fn nack(attached: Attached, timelock: Limit) -> Evidence {
     Evidence {
-        code: 463,
-        class: Class::Contact,
-        attached,
         timelock,
         capping: Limit::Inactive,
-        token: TokenEvidence::default(),
-        wrote_recently: Fact::Unknown,
-        history_complete: Fact::Unknown,
-        paired_for: None,
-        address_fits: Fact::Unknown,
+        ..Evidence::new(463, Class::Contact, attached)
     }
 }
 

@@ -1,15 +1,17 @@
 //! Messages without an answer: durable until the server has said yes or no, sent again byte for byte
 //! after a lost connection.
 
+mod record;
+
 use std::collections::BTreeMap;
 
 use crate::effect::{OpId, Stanza};
 use crate::error::StoreError;
-use crate::jid::Jid;
-use crate::prost_record;
-use crate::time::{Millis, Mono, UnixSeconds};
+use crate::time::{Millis, Mono};
 use crate::txn::{Cx, Namespace, Record, Scope, Txn};
-use crate::verdict::{Attached, MessageId, WhyNot};
+use crate::verdict::MessageId;
+
+pub use record::OutboxRecord;
 
 /// Messages that may wait at once; more would only hide that nothing is answered.
 pub const CAPACITY: usize = 1000;
@@ -23,87 +25,6 @@ const BUSY: [Millis; 3] = [
     Millis::from_secs(10),
     Millis::from_secs(20),
 ];
-
-/// A sent message as it lies in the store.
-#[derive(Clone, Eq, PartialEq, prost::Message)]
-#[prost(skip_debug)]
-pub struct OutboxRecord {
-    /// Message id.
-    #[prost(string, tag = "1")]
-    pub id: String,
-    /// The stanza, exactly as it was and will be written.
-    #[prost(bytes = "vec", tag = "2")]
-    pub stanza: Vec<u8>,
-    /// Wire recipient.
-    #[prost(string, tag = "3")]
-    to: String,
-    /// Server time when it was built, in seconds.
-    #[prost(int64, tag = "4")]
-    pub built: i64,
-    /// What it carries: 0 undecided, 1 tctoken, 2 cstoken, 3 never received, 4 expired,
-    /// 5 not eligible, 6 store error.
-    #[prost(uint32, tag = "5")]
-    attached: u32,
-    /// Time stamp of the tctoken, attached or expired, in seconds.
-    #[prost(int64, optional, tag = "6")]
-    attached_t: Option<i64>,
-}
-
-impl core::fmt::Debug for OutboxRecord {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "OutboxRecord({} bytes)", self.stanza.len())
-    }
-}
-
-prost_record!(OutboxRecord, Outbox, version 1);
-
-impl OutboxRecord {
-    /// A record of a message that is about to leave.
-    pub fn new(
-        id: &MessageId,
-        to: &Jid,
-        stanza: Vec<u8>,
-        built: UnixSeconds,
-        attached: Attached,
-    ) -> Self {
-        let (attached, t) = match attached {
-            Attached::Undecided => (0, None),
-            Attached::Tctoken { t } => (1, Some(t)),
-            Attached::Cstoken => (2, None),
-            Attached::Nothing(WhyNot::NeverReceived) => (3, None),
-            Attached::Nothing(WhyNot::Expired { t }) => (4, Some(t)),
-            Attached::Nothing(WhyNot::NotEligible) => (5, None),
-            Attached::Nothing(WhyNot::StoreError) => (6, None),
-        };
-        Self {
-            id: id.as_str().into(),
-            stanza,
-            to: to.reveal(),
-            built: built.0,
-            attached,
-            attached_t: t.map(|t| t.0),
-        }
-    }
-
-    /// The wire recipient; `None` in a damaged record.
-    pub fn recipient(&self) -> Option<Jid> {
-        self.to.parse().ok()
-    }
-
-    /// What the stanza carries to open the chat.
-    pub fn attached(&self) -> Attached {
-        let t = self.attached_t.map(UnixSeconds);
-        match (self.attached, t) {
-            (1, Some(t)) => Attached::Tctoken { t },
-            (2, _) => Attached::Cstoken,
-            (3, _) => Attached::Nothing(WhyNot::NeverReceived),
-            (4, Some(t)) => Attached::Nothing(WhyNot::Expired { t }),
-            (5, _) => Attached::Nothing(WhyNot::NotEligible),
-            (6, _) => Attached::Nothing(WhyNot::StoreError),
-            _ => Attached::Undecided,
-        }
-    }
-}
 
 #[derive(Debug)]
 struct Waiting {
