@@ -10,6 +10,7 @@
 //! for the merge rules, `policy` for who carries what, `issue` for pacing, `stanza` for the wire.
 
 pub mod bucket;
+pub mod gated;
 pub mod issue;
 pub mod policy;
 pub mod record;

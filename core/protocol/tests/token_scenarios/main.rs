@@ -6,4 +6,5 @@
 mod lifecycle;
 mod limits;
 mod props;
+mod stanzas;
 mod world;
