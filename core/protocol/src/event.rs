@@ -29,6 +29,19 @@ pub enum Event {
         /// Why.
         reason: DisconnectReason,
     },
+    /// A chunk of the phone's history was taken over: counts, instead of an event for each token.
+    HistoryApplied {
+        /// Chats with people and businesses.
+        conversations: u64,
+        /// Tokens that were new, or newer than the stored ones.
+        tokens: u64,
+        /// Times of our own issues that were later than the stored ones.
+        sender_times: u64,
+        /// Pairs of phone number and LID, known ones included.
+        mappings: u64,
+        /// The salt of cstokens was taken over.
+        salt: bool,
+    },
     /// A contact's device was registered anew; its sessions were reset.
     IdentityChanged {
         /// The contact.

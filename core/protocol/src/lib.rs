@@ -17,6 +17,7 @@ pub mod error;
 pub mod event;
 pub mod fanout;
 pub mod guest;
+pub mod history;
 pub mod jid;
 pub mod lidmap;
 pub mod limits;

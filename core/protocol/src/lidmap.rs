@@ -14,7 +14,7 @@ use crate::error::StoreError;
 use crate::jid::Jid;
 use crate::peer::{DeviceAddress, Names, PeerKey};
 use crate::prost_record;
-use crate::txn::{Cx, Key, Namespace, Scope, Txn};
+use crate::txn::{Cx, Key, Namespace, Scope, Txn, blocks};
 use crate::wap::Node;
 
 /// A phone number and a LID that name the same account. `Debug` is redacted.
@@ -91,7 +91,45 @@ pub fn learn(
     slot: &Scope,
     pair: &Mapping,
 ) -> Result<Learned, StoreError> {
+    let learned = note(&mut cx.txn, account, pair)?;
+    // Also for a known pair: another slot of the same account may have learnt it.
+    migrate(&mut cx.txn, slot, pair)?;
+    Ok(learned)
+}
+
+/// [`learn`] for many pairs, with few reads. What each changed, in their order.
+///
+/// # Errors
+/// What the store says.
+pub fn learn_all(
+    cx: &mut Cx<'_>,
+    account: &Scope,
+    slot: &Scope,
+    pairs: &[Mapping],
+) -> Result<Vec<Learned>, StoreError> {
     let txn = &mut cx.txn;
+    let provisional = holds_provisional(txn, slot)?;
+    let mut learned = Vec::with_capacity(pairs.len());
+    for block in blocks(pairs) {
+        let keys = block.iter().flat_map(|pair| {
+            [
+                Key::new(account, Namespace::LidOfPn, &*pair.pn),
+                Key::new(account, Namespace::PnOfLid, &*pair.lid),
+            ]
+        });
+        txn.read_ahead(keys.collect())?;
+        for pair in block {
+            learned.push(note(txn, account, pair)?);
+            if provisional {
+                migrate(txn, slot, pair)?;
+            }
+        }
+    }
+    Ok(learned)
+}
+
+/// Stores a pair.
+fn note(txn: &mut Txn<'_>, account: &Scope, pair: &Mapping) -> Result<Learned, StoreError> {
     let lid = txn.get::<LidOfPn>(account, &*pair.pn)?;
     let pn = txn.get::<PnOfLid>(account, &*pair.lid)?;
     let same_lid = lid.as_ref().is_some_and(|row| *row.lid == *pair.lid);
@@ -113,8 +151,6 @@ pub fn learn(
         txn.put(account, &*pair.pn, &LidOfPn { lid });
         txn.put(account, &*pair.lid, &PnOfLid { pn });
     }
-    // Also for a known pair: another slot of the same account may have learnt it.
-    migrate(txn, slot, pair)?;
     Ok(learned)
 }
 
@@ -165,8 +201,41 @@ pub fn resolve(txn: &Txn<'_>, account: &Scope, peer: &PeerKey) -> Result<Names, 
     Ok(Names { lid, pn })
 }
 
+/// [`resolve`] for many, with few reads.
+///
+/// # Errors
+/// What the store says.
+pub fn resolve_all(
+    txn: &mut Txn<'_>,
+    account: &Scope,
+    peers: &[PeerKey],
+) -> Result<Vec<Names>, StoreError> {
+    let mut names = Vec::with_capacity(peers.len());
+    for block in blocks(peers) {
+        let keys = block.iter().map(|peer| match peer {
+            PeerKey::Pn(pn) => Key::new(account, Namespace::LidOfPn, &**pn),
+            PeerKey::Lid(lid) => Key::new(account, Namespace::PnOfLid, &**lid),
+        });
+        txn.read_ahead(keys.collect())?;
+        for peer in block {
+            names.push(resolve(txn, account, peer)?);
+        }
+    }
+    Ok(names)
+}
+
 /// Rows of one account that are moved at once; an account has far fewer devices.
 const MOST_ROWS: usize = 256;
+
+/// Whether `slot` has anything under a phone number; rarely, since LIDs became the rule.
+fn holds_provisional(txn: &Txn<'_>, slot: &Scope) -> Result<bool, StoreError> {
+    for ns in [Namespace::Session, Namespace::Identity, Namespace::Devices] {
+        if !txn.scan(slot, ns, b"pn:", None, 1)?.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
 
 /// Moves rows from the phone number's keys to the LID's. A row that the LID already has wins:
 /// it is the one in use.

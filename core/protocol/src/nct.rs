@@ -8,6 +8,8 @@
 //! "cstoken"). The salt comes from app state (`nct_salt_sync`), or from history sync while app state
 //! never spoke of it. Many accounts have none.
 
+mod mutation;
+
 use prost::Message;
 
 use crate::crypto::symmetric::hmac_sha256;
@@ -15,6 +17,8 @@ use crate::error::{Fault, StoreError};
 use crate::peer::PeerKey;
 use crate::secret::SecretBytes;
 use crate::txn::{Cx, Key, Namespace, Record, Scope, Txn};
+
+pub use mutation::{Mutated, Mutation, Operation, apply_mutation};
 
 /// Id of the one salt row of an account.
 const ROW: &str = "nct";

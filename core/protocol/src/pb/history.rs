@@ -24,50 +24,23 @@ declare! {
         NON_BLOCKING_DATA = 5, ON_DEMAND = 6, NO_HISTORY = 7, MESSAGE_ACCESS_STATUS = 8,
     }
 
-    /// A part of the history, without its messages.
+    /// A part of the history, as far as tokens are concerned. Blobs are large, so
+    /// [`history`](crate::history) reads these fields from a stream instead of decoding the whole.
     message HistorySync = "HistorySync" {
-        optional enum HistorySyncType sync_type = 1;
         repeated message Conversation conversations = 2;
-        optional uint32 chunk_order = 5;
-        optional uint32 progress = 6;
-        repeated message Pushname pushnames = 7;
-        optional message GlobalSettings global_settings = 8;
         repeated message PhoneNumberToLidMapping phone_number_to_lid_mappings = 15;
-        optional string companion_meta_nonce = 16;
         optional bytes nct_salt = 19;
-    }
-
-    /// Which part it is.
-    codes HistorySyncType = "HistorySync.HistorySyncType" {
-        INITIAL_BOOTSTRAP = 0, INITIAL_STATUS_V3 = 1, FULL = 2, RECENT = 3, PUSH_NAME = 4,
-        NON_BLOCKING_DATA = 5, ON_DEMAND = 6,
     }
 
     /// A chat, without its messages.
     message Conversation = "Conversation" {
         optional string id = 1;
-        optional string new_jid = 3;
-        optional string old_jid = 4;
-        optional uint32 ephemeral_expiration = 9;
-        optional int64 ephemeral_setting_timestamp = 10;
         optional bytes tc_token = 21;
         optional uint64 tc_token_timestamp = 22;
         optional uint64 tc_token_sender_timestamp = 28;
         optional string pn_jid = 39;
         optional string lid_jid = 42;
-        optional string username = 43;
         optional string account_lid = 49;
-    }
-
-    /// The name a contact gave itself.
-    message Pushname = "Pushname" {
-        optional string id = 1;
-        optional string pushname = 2;
-    }
-
-    /// Settings of the phone.
-    message GlobalSettings = "GlobalSettings" {
-        optional int64 chat_db_lid_migration_timestamp = 20;
     }
 
     /// One pair of addresses, as JIDs.

@@ -32,10 +32,9 @@ pub use handshake::{
     ServerHello,
 };
 pub use history::{
-    Conversation, GlobalSettings, HistorySync, HistorySyncNotification,
-    HistorySyncNotificationType, HistorySyncType, LidMigrationMapping,
-    LidMigrationMappingSyncMessage, LidMigrationMappingSyncPayload, PhoneNumberToLidMapping,
-    Pushname,
+    Conversation, HistorySync, HistorySyncNotification, HistorySyncNotificationType,
+    LidMigrationMapping, LidMigrationMappingSyncMessage, LidMigrationMappingSyncPayload,
+    PhoneNumberToLidMapping,
 };
 pub use message::{
     ContextInfo, DeviceCopy, DeviceListMetadata, DeviceSentMessage, ExtendedTextMessage,

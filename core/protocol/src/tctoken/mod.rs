@@ -17,6 +17,7 @@ pub mod record;
 pub mod stanza;
 
 mod attach;
+mod chunk;
 mod receive;
 mod rows;
 
@@ -29,7 +30,8 @@ use crate::txn::{Cx, Scope, Txn};
 use crate::verdict::{Attached, WhyNot};
 
 pub use attach::{Attach, AttachRecord};
-pub use receive::{HistoryEntry, Received};
+pub use chunk::{ChunkReport, HistoryEntry};
+pub use receive::Received;
 
 use issue::{IqEnd, Issuance, Issue, Reason};
 use policy::{Class, Freshness, MessageKind, Own, TokenProps, class};

@@ -1,4 +1,4 @@
-//! What comes in: notifications, history sync, and copies of our other devices' issues.
+//! What comes in live: notifications, and copies of our other devices' issues.
 
 use crate::error::Fault;
 use crate::event::Event;
@@ -7,7 +7,7 @@ use crate::secret::SecretBytes;
 use crate::tctoken::Tokens;
 use crate::tctoken::policy::{Class, class};
 use crate::tctoken::record::{Change, Source, Theirs};
-use crate::tctoken::stanza::{MAX_TOKEN_BYTES, Notification, Token};
+use crate::tctoken::stanza::{Notification, Token};
 use crate::time::UnixSeconds;
 use crate::txn::Cx;
 
@@ -23,17 +23,6 @@ pub struct Received {
     pub fresh: Option<PeerKey>,
     /// Phone number and LID that the notification states to be one contact, for the LID map.
     pub mapping: Option<(PeerKey, PeerKey)>,
-}
-
-/// What a chat in a history sync says about tokens.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct HistoryEntry {
-    /// `tcToken`; often present but empty.
-    pub token: Option<SecretBytes>,
-    /// `tcTokenTimestamp`; zero means unknown.
-    pub t: Option<u64>,
-    /// `tcTokenSenderTimestamp`; zero means unknown.
-    pub sender_t: Option<u64>,
 }
 
 impl Tokens {
@@ -78,39 +67,6 @@ impl Tokens {
             }
         }
         Ok(received)
-    }
-
-    /// A chat of a history sync, its contact's names resolved with the mappings of the same chunk.
-    ///
-    /// # Errors
-    /// What the store says.
-    pub fn receive_history(
-        &mut self,
-        cx: &mut Cx<'_>,
-        names: &Names,
-        entry: HistoryEntry,
-        now: UnixSeconds,
-    ) -> Result<(), Fault> {
-        if self.own.is_any(names) || !self.may_give(names) {
-            self.counters.not_a_contact += 1;
-            return Ok(());
-        }
-        let token = entry.token.filter(|token| !token.is_empty());
-        match (token, stamp(entry.t)) {
-            (Some(token), _) if token.len() > MAX_TOKEN_BYTES => {
-                self.counters.ignored.too_much += 1;
-            }
-            (Some(token), Some(t)) => {
-                let theirs = self.theirs(token, t, Source::History, now);
-                self.give(cx, names, theirs)?;
-            }
-            (Some(_), None) => self.counters.ignored.bad_time += 1,
-            (None, _) => {}
-        }
-        match stamp(entry.sender_t) {
-            Some(t) => self.issued_elsewhere(cx, names, t, now),
-            None => Ok(()),
-        }
     }
 
     /// A copy of an issue by another device of ours: not a token for us, but its contact needs none
@@ -160,7 +116,7 @@ impl Tokens {
         Ok(change)
     }
 
-    fn theirs(
+    pub(super) fn theirs(
         &mut self,
         bytes: SecretBytes,
         t: UnixSeconds,
@@ -176,7 +132,7 @@ impl Tokens {
         }
     }
 
-    fn not_from_the_future(&mut self, t: UnixSeconds, now: UnixSeconds) -> UnixSeconds {
+    pub(super) fn not_from_the_future(&mut self, t: UnixSeconds, now: UnixSeconds) -> UnixSeconds {
         if t.since(now) <= FUTURE_TOLERANCE {
             return t;
         }
@@ -185,13 +141,8 @@ impl Tokens {
     }
 
     /// Whether these are names of somebody who can give a token.
-    fn may_give(&self, names: &Names) -> bool {
+    pub(super) fn may_give(&self, names: &Names) -> bool {
         let mut names = [&names.lid, &names.pn].into_iter().flatten().peekable();
         names.peek().is_some() && names.all(|peer| class(&peer.jid(), &self.own) == Class::Contact)
     }
-}
-
-fn stamp(t: Option<u64>) -> Option<UnixSeconds> {
-    t.filter(|t| *t > 0)
-        .map(|t| UnixSeconds(i64::try_from(t).unwrap_or(i64::MAX)))
 }

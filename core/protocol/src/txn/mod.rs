@@ -27,7 +27,7 @@ use crate::time::Now;
 pub use memory::{CommitFailure, MemoryStore};
 pub use record::{Key, Namespace, Record, Scope};
 pub use store::{Changes, Fence, Reader, Rows, Store};
-pub use view::Txn;
+pub use view::{Txn, blocks};
 
 /// What every machine method receives: the instant, randomness, the transaction, the effects.
 pub struct Cx<'a> {

@@ -120,6 +120,19 @@ impl<'a> Txn<'a> {
     }
 }
 
+/// Rows of one [`Txn::read_ahead`], by the contact or the pair they belong to. More would be faster
+/// by little and hold more memory.
+const BLOCK: usize = 512;
+
+/// Cuts what is to be worked on into blocks to read ahead for.
+pub fn blocks<T>(items: impl IntoIterator<Item = T>) -> impl Iterator<Item = Vec<T>> {
+    let mut items = items.into_iter();
+    std::iter::from_fn(move || {
+        let block: Vec<T> = items.by_ref().take(BLOCK).collect();
+        (!block.is_empty()).then_some(block)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;

@@ -261,7 +261,8 @@ impl Model {
             self.map(number, lid);
         }
         for token in tokens {
-            self.store_received(names, &token.bytes, token.t);
+            let told = self.store_received(names, &token.bytes, token.t);
+            self.told.extend(told);
         }
     }
 
@@ -272,7 +273,8 @@ impl Model {
         }
     }
 
-    /// A chat of a history sync: bytes may be absent or empty, times absent or zero.
+    /// A chat of a history sync: bytes may be absent or empty, times absent or zero. The host is
+    /// told of the whole chunk, not of each token.
     pub(crate) fn history(&mut self, names: Both, token: Option<&[u8]>, t: u64, sender_t: u64) {
         let time = |t: u64| i64::try_from(t).unwrap_or(i64::MAX);
         if let Some(bytes) = token.filter(|bytes| !bytes.is_empty())
@@ -285,7 +287,7 @@ impl Model {
         }
     }
 
-    fn store_received(&mut self, names: Both, bytes: &[u8], t: i64) {
+    fn store_received(&mut self, names: Both, bytes: &[u8], t: i64) -> Option<Told> {
         let now = self.now;
         let t = not_from_the_future(t, now);
         let mut told = None;
@@ -310,7 +312,7 @@ impl Model {
                 told = Some((names.key(), t, true));
             }
         });
-        self.told.extend(told);
+        told
     }
 
     /// "sender_ts := max(coalesce(sender_ts, t), t), creating a placeholder"

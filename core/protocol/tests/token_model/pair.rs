@@ -45,8 +45,8 @@ impl Pair<'_> {
                     t: Some(*t),
                     sender_t: Some(*sender_t),
                 };
-                self.tokens
-                    .receive_history(cx, &self.names(*of), entry, now)?;
+                let chunk = [(self.names(*of), entry)];
+                self.tokens.receive_chunk(cx, chunk, now)?;
                 if let Some(name) = of.contact() {
                     let names = self.model.known(name);
                     self.model.history(names, token.as_deref(), *t, *sender_t);

@@ -3,6 +3,7 @@
 // Marks the helpers as test code for the lints.
 #![cfg(test)]
 
+mod history;
 mod lifecycle;
 mod limits;
 mod props;

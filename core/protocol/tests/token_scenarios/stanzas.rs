@@ -6,8 +6,6 @@ use sendpath_protocol::abprops::Gates;
 use sendpath_protocol::error::StoreError;
 use sendpath_protocol::jid::Jid;
 use sendpath_protocol::peer::Names;
-use sendpath_protocol::secret::SecretBytes;
-use sendpath_protocol::tctoken::HistoryEntry;
 use sendpath_protocol::tctoken::gated::{
     ContactToken, GroupAction, Picture, about_argument, call, participant, picture_get,
     presence_subscribe, spam_report, usync_user,
@@ -243,15 +241,7 @@ fn scenario_41_a_group_of_500_is_read_at_once_and_a_broken_store_costs_the_token
         .enumerate()
         .filter(|(number, _)| number % 3 == 0)
     {
-        let entry = HistoryEntry {
-            token: Some(SecretBytes::new(format!("T{number}").into())),
-            t: Some(NOW.unsigned_abs()),
-            sender_t: None,
-        };
-        let now = world.clock();
-        world
-            .step(|tokens, cx| tokens.receive_history(cx, names, entry, now))
-            .unwrap();
+        world.history(names, Some(&format!("T{number}")), NOW.unsigned_abs(), 0);
     }
     let add = |tokens: &[Option<ContactToken>]| -> Vec<Node> {
         let member = |((who, _), token): (&(Jid, Names), &Option<ContactToken>)| {

@@ -5,6 +5,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use sendpath_protocol::effect::Effect;
 use sendpath_protocol::error::StoreError;
 use sendpath_protocol::event::Event;
+use sendpath_protocol::history::{self, Blob, HistoryError, HistoryReport};
 use sendpath_protocol::jid::Jid;
 use sendpath_protocol::nct;
 use sendpath_protocol::peer::{Names, PeerKey};
@@ -222,8 +223,16 @@ impl World {
             sender_t: Some(sender_t),
         };
         let now = self.clock();
-        self.step(|tokens, cx| tokens.receive_history(cx, names, entry, now))
+        let chunk = [(names.clone(), entry)];
+        self.step(|tokens, cx| tokens.receive_chunk(cx, chunk, now))
             .unwrap();
+    }
+
+    /// The phone sends a chunk of its history.
+    pub(crate) fn apply(&mut self, blob: &[u8]) -> Result<HistoryReport, HistoryError> {
+        let (now, slot) = (self.clock(), Scope::slot("test"));
+        self.step(|tokens, cx| history::apply(cx, tokens, &slot, &Blob::new(blob), now))
+            .unwrap()
     }
 
     pub(crate) fn identity_changed(&mut self, who: &str) -> Vec<Issue> {
