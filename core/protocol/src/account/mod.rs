@@ -101,6 +101,11 @@ impl Account {
         self.tokens.own()
     }
 
+    /// Whether the connection is up.
+    pub const fn is_online(&self) -> bool {
+        self.online
+    }
+
     /// The connection is up and logged in: queries leave from now on.
     pub fn connected(&mut self, cx: &Cx<'_>, now: UnixSeconds) {
         self.online = true;

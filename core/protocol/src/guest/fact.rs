@@ -105,6 +105,15 @@ pub enum WorkEnd {
 }
 
 impl WorkEnd {
+    /// From the whole answer, `<iq type="result">` or `<iq type="error">`.
+    pub fn of(answer: &Node) -> Self {
+        if answer.is("type", "error") {
+            let code = answer.find("error").and_then(|error| error.number("code"));
+            return Self::Error(code.unwrap_or(0));
+        }
+        Self::Result(Box::new(answer.clone()))
+    }
+
     pub(super) fn into_iq(self, purpose: &Purpose) -> IqEnd {
         match (self, purpose) {
             (Self::Error(code), _) => IqEnd::Error { code },

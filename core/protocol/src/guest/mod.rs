@@ -69,20 +69,25 @@ impl Guest {
             let mut account = account.ok_or(Fault::Bug("an account has a name"))?;
             account.connected(cx, now.unix());
             let prefix = format!("sp{:x}-", cx.rng.below(1 << 24));
-            opened = Some(Self {
+            // A host may report work of the guest that was here before.
+            let first = u64::from(cx.rng.below(1 << 20)) << 24;
+            let mut guest = Self {
                 slot: Scope::slot(name),
                 account,
                 config,
                 clock: ServerClock::default(),
-                work: work::WorkList::new(prefix),
+                work: work::WorkList::new(prefix, first),
                 cache: cache::Cache::default(),
                 sends: sends::Sends::default(),
                 rows: rows::Handed::default(),
                 ignored: 0,
-            });
+            };
+            guest.follow_account(cx);
+            opened = Some(guest);
             Ok(())
         })?;
-        let guest = opened.ok_or(Fault::Bug("a guest opens or fails"))?;
+        let mut guest = opened.ok_or(Fault::Bug("a guest opens or fails"))?;
+        guest.account.wind(now, now.unix());
         Ok((guest, step))
     }
 
@@ -116,6 +121,16 @@ impl Guest {
     pub fn deadline(&self) -> Option<Mono> {
         let due = [self.account.deadline(), self.work.deadline()];
         due.into_iter().flatten().min()
+    }
+
+    /// What was learnt of the server's clock.
+    pub const fn clock(&self) -> ServerClock {
+        self.clock
+    }
+
+    /// Whether the host's connection is up, as far as it told.
+    pub const fn is_online(&self) -> bool {
+        self.account.is_online()
     }
 
     /// The scope of the account's rows.

@@ -56,15 +56,10 @@ impl Guest {
     }
 
     fn iq_stanza(&mut self, cx: &mut Cx<'_>, iq: &Node) -> Result<(), Fault> {
-        let work = iq.text("id").and_then(|id| self.work.of_iq(&id));
-        let Some(work) = work else {
-            return Ok(());
-        };
-        if iq.is("type", "error") {
-            let code = iq.find("error").and_then(|error| error.number("code"));
-            return self.work_done(cx, work, WorkEnd::Error(code.unwrap_or(0)));
+        match iq.text("id").and_then(|id| self.work.of_iq(&id)) {
+            Some(work) => self.work_done(cx, work, WorkEnd::of(iq)),
+            None => Ok(()),
         }
-        self.work_done(cx, work, WorkEnd::Result(Box::new(iq.clone())))
     }
 
     fn message_stanza(&mut self, cx: &mut Cx<'_>, message: &Node) -> Result<(), Fault> {

@@ -62,10 +62,11 @@ struct Open {
 }
 
 impl WorkList {
-    /// A list whose IQ ids no other guest of this process shares.
-    pub(super) fn new(prefix: String) -> Self {
+    /// A list whose IQ ids no other guest of this process shares; its numbers come behind `last`.
+    pub(super) fn new(prefix: String, last: u64) -> Self {
         Self {
             prefix,
+            next: last,
             ..Self::default()
         }
     }
