@@ -75,7 +75,7 @@ pub(crate) fn millis(duration: Duration) -> u64 {
 }
 
 /// A clock's randomness in the form that machines take.
-pub(crate) struct Random<'a>(pub(crate) &'a dyn Clock);
+pub struct Random<'a>(pub &'a dyn Clock);
 
 impl Entropy for Random<'_> {
     fn fill(&mut self, out: &mut [u8]) {
