@@ -15,6 +15,7 @@ mod engine;
 mod error;
 mod event;
 mod fields;
+mod guest;
 mod json;
 mod kind;
 mod limits;
@@ -28,6 +29,10 @@ pub use engine::{Engine, EngineConfig};
 pub use error::{Error, attached_word};
 pub use event::{AccountEvent, Completion, Receipt};
 pub use fields::Fields;
+pub use guest::{
+    AttachKind, Guest, GuestClock, GuestSetup, GuestStore, MessageKind, Plan, RecipientHint, Row,
+    WorkItem, WorkItemKind, WorkResult,
+};
 pub use kind::{EventKind, Field};
 pub use limits::Limits;
 pub use pending::Pending;
