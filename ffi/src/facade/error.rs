@@ -7,6 +7,7 @@ use sendpath_protocol::error::{ApiMisuse, Fault, StoreError};
 use sendpath_protocol::time::{Millis, UnixSeconds};
 use sendpath_protocol::verdict::{Attached, Cause, Lost, MessageId, Next, Refusal, WhyNot};
 
+use super::evidence;
 use super::json::Object;
 use super::status::{Class, Status};
 
@@ -182,6 +183,12 @@ impl Error {
             if let Some(flag) = flag {
                 object.flag(name, flag);
             }
+        }
+        if let Some(evidence) = self
+            .refusal()
+            .and_then(|refusal| refusal.evidence.as_deref())
+        {
+            object.raw("evidence", &evidence::to_json(evidence));
         }
         object.finish()
     }

@@ -14,6 +14,7 @@ mod account;
 mod engine;
 mod error;
 mod event;
+mod evidence;
 mod fields;
 mod guest;
 mod json;
