@@ -7,6 +7,17 @@ use crate::error::ErrorDetails;
 /// Something that happened.
 #[derive(Clone, Debug, Eq, PartialEq, uniffi::Enum)]
 pub enum Event {
+    /// The account's quota of new chats changed.
+    CappingChanged {
+        /// The server's word for the state.
+        what: String,
+        /// New chats in a cycle; -1 for no limit.
+        total: Option<i64>,
+        /// New chats used up.
+        used: Option<i64>,
+        /// When the cycle ends, in Unix seconds.
+        until: Option<i64>,
+    },
     /// Logged in; sending works.
     Connected,
     /// The connection ended.
@@ -91,6 +102,13 @@ pub enum Event {
         /// The server's time stamp in Unix seconds.
         time: Option<i64>,
     },
+    /// The server took these messages under a lock, and nobody has confirmed them.
+    SilentDrop {
+        /// JID of the contact.
+        peer: String,
+        /// The messages.
+        ids: Vec<String>,
+    },
     /// The account's reachout timelock changed.
     TimelockChanged {
         /// Active from now on.
@@ -167,6 +185,12 @@ struct View<'a>(&'a Fields);
 impl View<'_> {
     fn event(&self) -> Option<Event> {
         Some(match self.0.kind() {
+            EventKind::CappingChanged => Event::CappingChanged {
+                what: self.text(Field::What)?,
+                total: self.number(Field::Total),
+                used: self.number(Field::Used),
+                until: self.number(Field::Until),
+            },
             EventKind::Connected => Event::Connected,
             EventKind::Disconnected => Event::Disconnected { end: self.end()? },
             EventKind::IdentityChanged => Event::IdentityChanged {
@@ -200,6 +224,10 @@ impl View<'_> {
                 sender: self.text(Field::Sender)?,
                 what: self.text(Field::What)?,
                 time: self.number(Field::Time),
+            },
+            EventKind::SilentDrop => Event::SilentDrop {
+                peer: self.text(Field::Peer)?,
+                ids: self.ids(),
             },
             EventKind::TimelockChanged => Event::TimelockChanged {
                 active: self.flag(Field::Active)?,

@@ -21,6 +21,7 @@ from .errors import (
     StoreFailure,
 )
 from .events import (
+    CappingChanged,
     Connected,
     Disconnected,
     Event,
@@ -35,6 +36,7 @@ from .events import (
     Paired,
     Receipt,
     SendEnded,
+    SilentDrop,
     TimelockChanged,
     TokenStored,
 )
@@ -46,6 +48,7 @@ __all__ = [
     "Account",
     "AccountStatus",
     "Bug",
+    "CappingChanged",
     "Cause",
     "Closed",
     "Connected",
@@ -71,6 +74,7 @@ __all__ = [
     "SendEnded",
     "SendError",
     "SendpathError",
+    "SilentDrop",
     "Status",
     "StoreFailure",
     "TimelockChanged",

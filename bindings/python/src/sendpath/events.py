@@ -143,6 +143,26 @@ class Receipt(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class CappingChanged(Event):
+    """The account's quota of new chats changed."""
+
+    #: The server's word: ``NONE``, ``FIRST_WARNING``, ``SECOND_WARNING`` or ``CAPPED``.
+    what: str
+    #: New chats in a cycle; -1 for no limit.
+    total: int | None
+    used: int | None
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SilentDrop(Event):
+    """The server took these messages while the account is locked, and nobody has confirmed them."""
+
+    peer: str
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TimelockChanged(Event):
     """Whether the account may start new chats changed."""
 
@@ -184,6 +204,11 @@ def of(event: object) -> Event:
         case kind.RECEIPT():
             time = errors.instant(event.time)
             return Receipt(tuple(event.ids), event.sender, event.what, time)
+        case kind.CAPPING_CHANGED():
+            until = errors.instant(event.until)
+            return CappingChanged(event.what, event.total, event.used, until)
+        case kind.SILENT_DROP():
+            return SilentDrop(event.peer, tuple(event.ids))
         case kind.TIMELOCK_CHANGED():
             return TimelockChanged(event.active, errors.instant(event.until), event.what)
         case kind.TOKEN_STORED():

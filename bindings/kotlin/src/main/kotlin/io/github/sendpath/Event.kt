@@ -82,6 +82,22 @@ public sealed interface Event {
         val error: SendpathException?,
     ) : Event
 
+    /** The account's quota of new chats changed. */
+    public data class CappingChanged(
+        /** The server's word: `NONE`, `FIRST_WARNING`, `SECOND_WARNING` or `CAPPED`. */
+        val what: String,
+        /** New chats in a cycle; -1 for no limit. */
+        val total: Long?,
+        val used: Long?,
+        val until: Instant?,
+    ) : Event
+
+    /** The server took these messages while the account is locked, and nobody has confirmed them. */
+    public data class SilentDrop(
+        val peer: String,
+        val ids: List<String>,
+    ) : Event
+
     /** Whether the account may start new chats changed. */
     public data class TimelockChanged(
         val active: Boolean,
@@ -114,6 +130,8 @@ public data class End(
 
 internal fun NativeEvent.toEvent(): Event =
     when (this) {
+        is NativeEvent.CappingChanged ->
+            Event.CappingChanged(what, total, used, until?.let(::instant))
         is NativeEvent.Connected -> Event.Connected
         is NativeEvent.Disconnected -> Event.Disconnected(end.toEnd())
         is NativeEvent.IdentityChanged -> Event.IdentityChanged(peer)
@@ -131,6 +149,7 @@ internal fun NativeEvent.toEvent(): Event =
         is NativeEvent.PairQr -> Event.PairQr(text, seconds)
         is NativeEvent.Paired -> Event.Paired(jid, lid)
         is NativeEvent.Receipt -> Event.Receipt(ids, sender, what, time?.let(::instant))
+        is NativeEvent.SilentDrop -> Event.SilentDrop(peer, ids)
         is NativeEvent.TimelockChanged ->
             Event.TimelockChanged(active, until?.let(::instant), what)
         is NativeEvent.TokenStored -> Event.TokenStored(peer, instant(time), fresh)
