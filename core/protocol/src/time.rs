@@ -19,12 +19,52 @@ impl UnixSeconds {
     pub const fn since(self, earlier: Self) -> i64 {
         self.0.saturating_sub(earlier.0)
     }
+
+    /// For humans: `2026-08-06T00:00:00Z`.
+    pub const fn utc(self) -> Utc {
+        Utc(self)
+    }
 }
 
 impl fmt::Display for UnixSeconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
+}
+
+/// Shows a time as ISO 8601 in UTC.
+#[derive(Clone, Copy, Debug)]
+pub struct Utc(UnixSeconds);
+
+impl fmt::Display for Utc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (days, second) = (self.0.0.div_euclid(86_400), self.0.0.rem_euclid(86_400));
+        let (year, month, day) = civil(days);
+        let (hour, minute) = (second / 3_600, second / 60 % 60);
+        let second = second % 60;
+        write!(
+            f,
+            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"
+        )
+    }
+}
+
+/// Year, month and day of a day counted from 1970-01-01, in the proleptic Gregorian calendar.
+///
+/// Counted from 0000-03-01, so that the leap day ends a year; 146 097 days are 400 years.
+const fn civil(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let (month, next) = if month < 10 {
+        (month + 3, 0)
+    } else {
+        (month - 9, 1)
+    };
+    (era * 400 + year + next, month, day)
 }
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
@@ -132,6 +172,22 @@ mod tests {
     #[test]
     fn a_wall_clock_before_1970_lies_in_the_second_below() {
         assert_eq!(UnixMillis(-1).seconds(), UnixSeconds(-1));
+    }
+
+    #[test]
+    fn times_are_shown_as_calendar_dates() {
+        for (t, text) in [
+            (1_785_974_400, "2026-08-06T00:00:00Z"),
+            (1_786_074_400, "2026-08-07T03:46:40Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (4_107_542_399, "2100-02-28T23:59:59Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+            (-1, "1969-12-31T23:59:59Z"),
+        ] {
+            assert_eq!(UnixSeconds(t).utc().to_string(), text);
+        }
+        let far = UnixSeconds(i64::MAX).utc().to_string();
+        assert!(far.ends_with("-12-04T15:30:07Z"), "{far}");
     }
 
     #[test]

@@ -49,6 +49,12 @@ impl BucketSpan {
         t.0.div_euclid(self.seconds())
     }
 
+    /// The first second of the bucket after the one `t` lies in.
+    pub const fn next(self, t: UnixSeconds) -> UnixSeconds {
+        let next = self.bucket(t).saturating_add(1);
+        UnixSeconds(next.saturating_mul(self.seconds()))
+    }
+
     /// Whether a new issue is due at `now`, given the last one.
     ///
     /// Strictly later buckets only: a clock that went back must not cause an issue.
@@ -69,8 +75,7 @@ impl BucketCount {
     pub const DEFAULT: Self = Self(nonzero_u16(4));
 
     /// What the live server was seen to send for AB prop 909 (whatsapp-rust PR 473). Tokens older
-    /// than this are never attached while the props are unknown; tokens younger than this are never
-    /// destroyed.
+    /// than this are never attached while the props are unknown.
     pub const WIDEST_SEEN: Self = Self(nonzero_u16(26));
 
     /// `count` cut to what is possible.
@@ -117,6 +122,12 @@ impl Window {
             .bucket(now)
             .saturating_sub(self.count.get() as i64 - 1);
         UnixSeconds(first.saturating_mul(self.span.seconds()))
+    }
+
+    /// The first second at which a stamp `t` is past its window.
+    pub const fn end(self, t: UnixSeconds) -> UnixSeconds {
+        let bucket = self.span.bucket(t).saturating_add(self.count.get() as i64);
+        UnixSeconds(bucket.saturating_mul(self.span.seconds()))
     }
 
     /// Whether a stamp `t` is past its window at `now`.
@@ -217,6 +228,20 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_stamp_is_valid_until_the_second_before_its_end(
+            t in 0i64..4_000_000_000, seconds in 1i64..20_000_000, count in 1i64..60,
+        ) {
+            let window = Window { span: BucketSpan::new(seconds), count: BucketCount::new(count) };
+            let t = UnixSeconds(t);
+            let end = window.end(t);
+            prop_assert!(!window.expired(t, end.plus(-1)));
+            prop_assert!(window.expired(t, end));
+            let next = window.span.next(t);
+            prop_assert!(!window.span.must_issue(Some(t), next.plus(-1)));
+            prop_assert!(window.span.must_issue(Some(t), next));
+        }
+
         #[test]
         fn a_stamp_stays_valid_for_count_minus_one_to_count_buckets(
             now in 0i64..4_000_000_000, count in 1i64..60,
