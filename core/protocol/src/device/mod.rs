@@ -237,7 +237,7 @@ pub enum Forgotten {
 const FORGET_BATCH: usize = 500;
 
 /// What a scope can hold, credentials first: after the first batch nothing can log in any more.
-const FORGET_ORDER: [Namespace; 18] = [
+pub(crate) const FORGET_ORDER: [Namespace; 19] = [
     Namespace::Device,
     Namespace::SignedPreKey,
     Namespace::PreKey,
@@ -255,6 +255,7 @@ const FORGET_ORDER: [Namespace; 18] = [
     Namespace::PnOfLid,
     Namespace::Limits,
     Namespace::Salt,
+    Namespace::Timeline,
     Namespace::Token,
 ];
 
@@ -376,6 +377,6 @@ mod tests {
     fn a_scope_has_no_namespace_that_is_never_forgotten() {
         let mut numbers: Vec<u8> = FORGET_ORDER.iter().map(|ns| ns.number()).collect();
         numbers.sort_unstable();
-        assert_eq!(numbers, (1..=18).collect::<Vec<u8>>());
+        assert_eq!(numbers, (1..=19).collect::<Vec<u8>>());
     }
 }

@@ -10,11 +10,14 @@
 //! for the merge rules, `policy` for who carries what, `issue` for pacing, `stanza` for the wire.
 
 pub mod bucket;
+pub mod explain;
 pub mod gated;
 pub mod issue;
+pub mod journal;
 pub mod policy;
 pub mod record;
 pub mod stanza;
+pub mod timeline;
 
 mod attach;
 mod chunk;
@@ -258,7 +261,10 @@ impl Tokens {
         }
         self.issuance.rename(pn, lid, cx.now.mono);
         let names = Names::pair(lid.clone(), pn.clone());
-        self.update(cx, &names, |_| false)
+        self.update(cx, &names, |_| false)?;
+        let noted = journal::merge(cx, &self.scope, (pn, lid), None)?;
+        self.tally(noted);
+        Ok(())
     }
 
     /// A message that carried the token of time `t` was refused: the token is kept and still

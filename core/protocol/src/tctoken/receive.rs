@@ -4,10 +4,11 @@ use crate::error::Fault;
 use crate::event::Event;
 use crate::peer::{Names, PeerKey};
 use crate::secret::SecretBytes;
-use crate::tctoken::Tokens;
 use crate::tctoken::policy::{Class, class};
 use crate::tctoken::record::{Change, Source, Theirs};
 use crate::tctoken::stanza::{Notification, Token};
+use crate::tctoken::timeline::What;
+use crate::tctoken::{Tokens, journal};
 use crate::time::UnixSeconds;
 use crate::txn::Cx;
 
@@ -58,12 +59,22 @@ impl Tokens {
         }
         received.mapping = notification.mapping();
         if let Some((pn, lid)) = &received.mapping {
+            let why = Some((What::Merged, now));
+            let noted = journal::merge(cx, &self.scope, (pn, lid), why)?;
+            self.tally(noted);
             self.mapping_learned(cx, pn, lid)?;
         }
         for token in notification.tokens {
-            let theirs = self.theirs(token.bytes, token.t, Source::Notification, now);
-            if self.give(cx, &names, theirs)? == Change::Stored {
+            let source = Source::Notification;
+            let theirs = self.theirs(token.bytes, token.t, source, now);
+            let t = theirs.t;
+            let change = self.give(cx, &names, theirs)?;
+            let fresh = change == Change::Stored;
+            if fresh {
                 received.fresh = names.canonical().cloned();
+            }
+            if fresh || change == Change::Advanced {
+                self.note_contact(cx, &names, What::Received { source, t, fresh }, now);
             }
         }
         Ok(received)
@@ -94,7 +105,15 @@ impl Tokens {
         now: UnixSeconds,
     ) -> Result<(), Fault> {
         let t = self.not_from_the_future(t, now);
-        self.update(cx, names, |row| row.touch_sender(t))
+        let mut later = false;
+        self.update(cx, names, |row| {
+            later = row.touch_sender(t);
+            later
+        })?;
+        if later {
+            self.note_contact(cx, names, What::Issued { t, here: false }, now);
+        }
+        Ok(())
     }
 
     fn give(&mut self, cx: &mut Cx<'_>, names: &Names, theirs: Theirs) -> Result<Change, Fault> {

@@ -87,6 +87,8 @@ pub enum Namespace {
     Certs = 17,
     /// Counters such as the next prekey id.
     Counters = 18,
+    /// What happened between us and a contact, by peer; and to the account itself.
+    Timeline = 19,
     /// For the conformance suite and hosts' experiments.
     Scratch = 250,
 }
