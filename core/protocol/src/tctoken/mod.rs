@@ -15,6 +15,7 @@ pub mod gated;
 pub mod issue;
 pub mod journal;
 pub mod policy;
+pub mod prune;
 pub mod record;
 pub mod stanza;
 pub mod timeline;

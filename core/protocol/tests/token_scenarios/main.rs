@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod history;
+mod keeping;
 mod lifecycle;
 mod limits;
 mod props;
