@@ -6,9 +6,9 @@
 use crate::error::Fault;
 use crate::peer::{Names, PeerKey};
 use crate::secret::SecretBytes;
-use crate::tctoken::Tokens;
 use crate::tctoken::record::{Change, Source, Theirs};
 use crate::tctoken::stanza::MAX_TOKEN_BYTES;
+use crate::tctoken::{Tokens, journal};
 use crate::time::UnixSeconds;
 use crate::txn::{Cx, Key, Namespace, blocks};
 
@@ -60,7 +60,7 @@ impl Tokens {
     ) -> Result<ChunkReport, Fault> {
         let mut report = ChunkReport::default();
         for block in blocks(entries) {
-            self.read_ahead(cx, block.iter().map(|(names, _)| names))?;
+            self.read_ahead(cx, block.iter().map(|(names, _)| names), [])?;
             for (names, entry) in block {
                 self.history_entry(cx, &names, entry, now, &mut report)?;
             }
@@ -82,7 +82,8 @@ impl Tokens {
                 .iter()
                 .map(|(pn, lid)| Names::pair(lid.clone(), pn.clone()))
                 .collect();
-            self.read_ahead(cx, &names)?;
+            let timelines = block.iter().map(|(pn, _)| journal::key(&self.scope, pn));
+            self.read_ahead(cx, &names, timelines)?;
             for (pn, lid) in block {
                 self.mapping_learned(cx, pn, lid)?;
             }
@@ -94,12 +95,13 @@ impl Tokens {
         &self,
         cx: &mut Cx<'_>,
         names: impl IntoIterator<Item = &'n Names>,
+        others: impl IntoIterator<Item = Key>,
     ) -> Result<(), Fault> {
         let peers = names.into_iter().flat_map(|names| [&names.lid, &names.pn]);
         let keys = peers
             .flatten()
             .map(|peer| Key::new(&self.scope, Namespace::Token, peer.storage()));
-        Ok(cx.txn.read_ahead(keys.collect())?)
+        Ok(cx.txn.read_ahead(keys.chain(others).collect())?)
     }
 
     fn history_entry(

@@ -14,7 +14,7 @@ use crate::peer::{Names, PeerKey};
 use crate::tctoken::Tokens;
 use crate::tctoken::timeline::{Timeline, What};
 use crate::time::UnixSeconds;
-use crate::txn::{Cx, Namespace, Scope, Txn};
+use crate::txn::{Cx, Key, Namespace, Scope, Txn};
 use crate::verdict::Attached;
 
 /// Id of the account's own row. No contact has it: theirs begin with `lid:` or `pn:`.
@@ -130,6 +130,11 @@ pub fn merge(
     Ok(noted)
 }
 
+/// Where the contact's row lies.
+pub(super) fn key(scope: &Scope, peer: &PeerKey) -> Key {
+    Key::new(scope, Namespace::Timeline, peer.storage())
+}
+
 /// The row under `id`; `None` when there is none. One that cannot be read is lost.
 fn read(
     txn: &Txn<'_>,
@@ -192,7 +197,7 @@ mod tests {
     use crate::peer::AccountKey;
     use crate::tctoken::timeline::Entry;
     use crate::testkit::Bench;
-    use crate::txn::{Key, Reader};
+    use crate::txn::Reader;
 
     const T: UnixSeconds = UnixSeconds(1_786_000_000);
 
