@@ -22,6 +22,7 @@ pub mod timeline;
 
 mod attach;
 mod chunk;
+mod lidchange;
 mod receive;
 mod rows;
 
