@@ -8,6 +8,8 @@
 //! If the LID of a phone number is known, it is the address of everything we store, whatever the
 //! wire says; so learning a pair also moves the slot's sessions, identities and device list.
 
+mod owner;
+
 use core::fmt;
 
 use crate::error::StoreError;
@@ -16,6 +18,8 @@ use crate::peer::{DeviceAddress, Names, PeerKey};
 use crate::prost_record;
 use crate::txn::{Cx, Key, Namespace, Scope, Txn, blocks};
 use crate::wap::Node;
+
+pub(crate) use owner::adopt;
 
 /// A phone number and a LID that name the same account. `Debug` is redacted.
 #[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]

@@ -10,6 +10,8 @@
 //! hosts that own theirs; it exists once. It keeps no clock: every method takes the server's time,
 //! and [`Account::tick`] is due at [`Account::deadline`].
 
+pub mod adopt;
+
 mod facts;
 mod query;
 mod refusal;

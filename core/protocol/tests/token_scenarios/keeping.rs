@@ -1,9 +1,11 @@
 //! What is kept, told and thrown away.
 
+use sendpath_protocol::account::adopt;
 use sendpath_protocol::jid::Jid;
 use sendpath_protocol::peer::Names;
 use sendpath_protocol::tctoken::explain::Explanation;
-use sendpath_protocol::tctoken::policy::TokenProps;
+use sendpath_protocol::tctoken::issue::IqEnd;
+use sendpath_protocol::tctoken::policy::{MessageKind, Own, TokenProps};
 use sendpath_protocol::tctoken::prune::{self, BATCH, Cursor, EVERY, Pruned, Pruner};
 use sendpath_protocol::tctoken::record::Source;
 use sendpath_protocol::tctoken::timeline::What;
@@ -154,11 +156,21 @@ fn a_timeline_without_a_row_goes_when_it_is_old() {
         cause: Cause::ColdRefused,
     };
     note(&mut world, refused);
-    world.at(1_788_393_599 + 604_800);
+    let end = 1_788_393_600 + 604_800;
+    let to = contact(0).lid.unwrap().jid();
+    world.step(|tokens, cx| {
+        tokens.note(cx, &to, &Names::default(), refused, UnixSeconds(NOW));
+    });
+    world.at(end - 1);
+    known(&mut world, 0, end, 0);
     assert_eq!(pruned(&mut world), (0, 0));
     world.pass(1);
     assert_eq!(pruned(&mut world), (0, 1));
-    assert!(world.store.is_empty());
+    assert_eq!(
+        world.store.len(),
+        2,
+        "a contact that has a row keeps its story"
+    );
 }
 
 #[test]
@@ -328,4 +340,111 @@ fn the_story_under_the_phone_number_is_not_lost_when_the_lid_is_learnt() {
         .step(|tokens, cx| tokens.explain(&cx.txn, &to, &Names::default(), now))
         .unwrap();
     assert_eq!(whats(&told), [nothing]);
+}
+
+fn lid_changed(world: &mut World, old: &str, new: &str) {
+    let (old, new, now) = (peer(old), peer(new), world.clock());
+    world
+        .step(|tokens, cx| tokens.lid_changed(cx, &old, &new, now))
+        .unwrap();
+}
+
+#[test]
+fn rows_follow_a_contact_to_its_new_lid() {
+    let mut world = World::new();
+    let new = "100000000000002@lid";
+    world.give("x", 1_786_000_000);
+    world.issued();
+    world.history(&Names::of(peer(new)), Some("y"), 1_785_990_000, 0);
+    lid_changed(&mut world, LID, new);
+    let row = world.row(new).unwrap();
+    assert_eq!(row.theirs.unwrap().t, UnixSeconds(1_786_000_000));
+    assert_eq!(row.ours.unwrap().t, UnixSeconds(NOW));
+    assert_eq!(world.row(LID), None);
+    let now = world.clock();
+    let told = world
+        .step(|tokens, cx| tokens.explain(&cx.txn, &jid(new), &Names::default(), now))
+        .unwrap();
+    assert_eq!(whats(&told).len(), 2);
+    assert_eq!(whats(&told).pop(), Some(What::LidChanged));
+    lid_changed(&mut world, LID, new);
+    assert_eq!(world.store.len(), 2, "once more changes nothing");
+}
+
+#[test]
+fn an_issue_in_flight_is_recorded_under_the_new_lid_and_a_queued_one_is_dropped() {
+    let mut world = World::new();
+    let new = "100000000000002@lid";
+    let issue = world.sent().remove(0);
+    lid_changed(&mut world, LID, new);
+    world.ended(&issue, IqEnd::Ok);
+    assert_eq!(world.row(new).unwrap().ours.unwrap().t, UnixSeconds(NOW));
+    assert_eq!(world.row(LID), None);
+
+    let mut world = World::new();
+    world.tokens.hold_issues(true);
+    assert!(world.sent().is_empty());
+    lid_changed(&mut world, LID, new);
+    world.tokens.hold_issues(false);
+    assert!(world.later().is_empty());
+    let issues = world.sent_as(new, &Names::default(), MessageKind::Content);
+    assert_eq!(issues.len(), 1);
+}
+
+#[test]
+fn our_own_lid_and_phone_numbers_do_not_follow() {
+    let mut world = World::new();
+    world.give("x", NOW);
+    for (old, new) in [
+        (LID, PN),
+        (PN, LID),
+        (LID, LID),
+        (LID, "900000000000009@lid"),
+        ("900000000000009@lid", LID),
+    ] {
+        lid_changed(&mut world, old, new);
+        assert_eq!(world.stored().0, Some(("x".into(), NOW)), "{old} {new}");
+    }
+    let scope = world.scope();
+    world.put_row(
+        Key::new(&scope, Namespace::Token, peer(LID).storage()),
+        vec![9],
+    );
+    lid_changed(&mut world, LID, "100000000000002@lid");
+    assert_eq!(world.row("100000000000002@lid"), None);
+    assert!(world.tokens.counters().newer_rows > 0);
+}
+
+#[test]
+fn an_account_that_learns_its_lid_late_keeps_its_tokens() {
+    let by_pn = Own::new(None, Some(&jid("4915559999@s.whatsapp.net"))).unwrap();
+    let (pn, lid) = (by_pn.account().unwrap(), own(12).account().unwrap());
+    let mut world = World::new();
+    world.restart(by_pn, known_props());
+    world.give("x", NOW);
+    world.set_salt(&[1; 32]);
+    note(&mut world, What::Accepted);
+    world.restart(own(12), known_props());
+    assert_eq!(world.attached(), None);
+    world.step(|_, cx| adopt::own_lid(cx, &pn, &lid)).unwrap();
+    assert_eq!(world.attached().as_deref(), Some(&b"x"[..]));
+    let told = explained(&mut world);
+    assert_eq!((told.salt, whats(&told).len()), (true, 2));
+}
+
+#[test]
+fn forgetting_one_account_leaves_the_other() {
+    let other = Own::new(Some(&Jid::lid("800000000000008")), None).unwrap();
+    let mut world = World::new();
+    world.give("x", NOW);
+    world.restart(other, known_props());
+    world.give("y", NOW);
+    let account = own(12).account().unwrap();
+    world
+        .step(|_, cx| adopt::forget_account(cx, &account))
+        .unwrap();
+    assert_eq!(world.attached().as_deref(), Some(&b"y"[..]));
+    world.restart(own(12), known_props());
+    let told = explained(&mut world);
+    assert_eq!((told.token, told.timeline), (None, vec![]));
 }

@@ -350,11 +350,35 @@ fn scenario_50_a_refused_token_is_marked_kept_and_attached() {
 fn scenario_55_a_new_link_of_the_account_finds_its_tokens() {
     let mut world = World::new();
     world.give("x", NOW);
+    let thousand: Vec<_> = (0..999)
+        .map(|number| Names::of(peer(&format!("{}@lid", 200_000_000_000_000_i64 + number))))
+        .collect();
+    for names in &thousand {
+        world.history(names, Some("h"), T0.unsigned_abs(), 0);
+    }
+    let rows = world.store.len();
     world.restart(own(13), known_props());
     assert_eq!(world.attached().as_deref(), Some(&b"x"[..]));
+    for names in &thousand {
+        let to = names.canonical().unwrap().jid().reveal();
+        assert!(
+            world
+                .attach_as(&to, names, MessageKind::Content)
+                .has_token()
+        );
+    }
+
     let other = Own::new(Some(&Jid::lid("800000000000008")), None).unwrap();
     world.restart(other, known_props());
     assert_eq!(world.attached(), None);
+    assert!(
+        world.sent().len() == 1,
+        "nothing was issued by this account"
+    );
+    world.give("of the other", NOW);
+    world.restart(own(13), known_props());
+    assert_eq!(world.attached().as_deref(), Some(&b"x"[..]));
+    assert_eq!(world.store.len(), rows + 2, "its token and its timeline");
 }
 
 #[test]
