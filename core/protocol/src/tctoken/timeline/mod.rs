@@ -130,8 +130,8 @@ impl Timeline {
         self.entries.iter().map(|entry| entry.last).max()
     }
 
-    /// Adds what happened at server time `at`. It counts as a repetition if it is the same as the
-    /// last one of its lane, with no event in between (see [`Lane`]).
+    /// Adds what happened at server time `at`. The same again counts as a repetition, also if
+    /// messages and answers alternate; with an event in between they start anew.
     pub fn push(&mut self, what: What, at: UnixSeconds) {
         for entry in self.entries.iter_mut().rev() {
             if entry.what.repeats(&what) {
