@@ -11,6 +11,7 @@
 // Marks the helpers as test code for the lints.
 #![cfg(test)]
 
+mod counted;
 mod model;
 mod ops;
 mod pacing;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::counted::Counted;
 use crate::pacing::{Pacing, Wanted};
 
 pub(crate) const DAY: i64 = 86_400;
@@ -139,6 +140,7 @@ pub(crate) struct Model {
     pub(crate) salt_is_authoritative: bool,
     /// Gone after a restart.
     pub(crate) pacing: Pacing,
+    pub(crate) counted: Counted,
     /// Of the last operation.
     pub(crate) told: Vec<Told>,
 }
@@ -164,6 +166,7 @@ impl Model {
             salt: None,
             salt_is_authoritative: false,
             pacing: Pacing::default(),
+            counted: Counted::default(),
             told: Vec::new(),
         }
     }
@@ -251,9 +254,10 @@ impl Model {
             (Some(from), Some(lid)) if from != lid => Both::default().with(lid),
             (None, Some(lid)) => Both::default().with(lid),
             (Some(from), _) => self.known(from),
-            (None, None) => return,
+            (None, None) => Both::default(),
         };
-        if stranger {
+        if stranger || names == Both::default() {
+            self.counted.not_a_contact += 1;
             return;
         }
         if let (Some(pn @ Name::Pn(number)), Some(Name::Lid(lid))) = (from, sender_lid) {
@@ -268,8 +272,9 @@ impl Model {
 
     /// "if jid is another user, use t to advance that user's sender_timestamp"
     fn issued_elsewhere(&mut self, copy: &Given) {
-        if let Some(target) = copy.target.filter(|target| !target.is_own()) {
-            self.touch_sender(Both::default().with(target), copy.t);
+        match copy.target.filter(|target| !target.is_own()) {
+            Some(target) => self.touch_sender(Both::default().with(target), copy.t),
+            None => self.counted.not_a_contact += 1,
         }
     }
 
@@ -277,10 +282,10 @@ impl Model {
     /// told of the whole chunk, not of each token.
     pub(crate) fn history(&mut self, names: Both, token: Option<&[u8]>, t: u64, sender_t: u64) {
         let time = |t: u64| i64::try_from(t).unwrap_or(i64::MAX);
-        if let Some(bytes) = token.filter(|bytes| !bytes.is_empty())
-            && t > 0
-        {
-            self.store_received(names, bytes, time(t));
+        match token.filter(|bytes| !bytes.is_empty()) {
+            Some(_) if t == 0 => self.counted.bad_time += 1,
+            Some(bytes) => drop(self.store_received(names, bytes, time(t))),
+            None => {}
         }
         if sender_t > 0 {
             self.touch_sender(names, time(sender_t));
@@ -289,8 +294,8 @@ impl Model {
 
     fn store_received(&mut self, names: Both, bytes: &[u8], t: i64) -> Option<Told> {
         let now = self.now;
-        let t = not_from_the_future(t, now);
-        let mut told = None;
+        let t = self.not_from_the_future(t);
+        let (mut told, mut older) = (None, 0);
         self.change(names, |row| match &mut row.token {
             // "same bytes -> t := max(old,t)"
             Some(old) if old.bytes == bytes => {
@@ -301,7 +306,7 @@ impl Model {
                 }
             }
             // "t < old t -> drop"
-            Some(old) if t < old.t => {}
+            Some(old) if t < old.t => older = 1,
             _ => {
                 row.token = Some(Token {
                     bytes: bytes.to_vec(),
@@ -312,12 +317,13 @@ impl Model {
                 told = Some((names.key(), t, true));
             }
         });
+        self.counted.older += older;
         told
     }
 
     /// "sender_ts := max(coalesce(sender_ts, t), t), creating a placeholder"
     fn touch_sender(&mut self, names: Both, t: i64) {
-        let t = not_from_the_future(t, self.now);
+        let t = self.not_from_the_future(t);
         self.change(names, |row| row.sender_t = row.sender_t.max(Some(t)));
     }
 
@@ -372,6 +378,7 @@ impl Model {
     pub(crate) fn sent(&mut self, names: Both) {
         self.one_contact(names);
         if self.blind {
+            self.counted.failed_reads += 1;
             return;
         }
         let (span, _) = self.props.send.unwrap_or(DEFAULT);
@@ -393,6 +400,7 @@ impl Model {
     pub(crate) fn identity_changed(&mut self, names: Both) {
         self.one_contact(names);
         if self.blind {
+            self.counted.failed_reads += 1;
             return;
         }
         let window = self.props.send.unwrap_or(DEFAULT);
@@ -429,9 +437,13 @@ impl Model {
 
     /// An IQ ended: "ok -> touch_sender(key, t)".
     pub(crate) fn ended(&mut self, handed_out: Name, t: i64, end: Result<(), Option<u16>>) {
-        if let Some(taken) = self.pacing.ended(handed_out, t, end, self.mono) {
-            let names = Both::default().with(taken.who);
-            self.change(names, |row| row.sender_t = row.sender_t.max(Some(taken.t)));
+        match self.pacing.ended(handed_out, t, end, self.mono) {
+            Some(Some(taken)) => {
+                let names = Both::default().with(taken.who);
+                self.change(names, |row| row.sender_t = row.sender_t.max(Some(taken.t)));
+            }
+            Some(None) => {}
+            None => self.counted.unknown_results += 1,
         }
     }
 
@@ -463,9 +475,13 @@ impl Model {
             carried.is_none() && perhaps && token.seen < built,
         )
     }
-}
 
-/// "if t > server_now + 86400: treat t as server_now"
-fn not_from_the_future(t: i64, now: i64) -> i64 {
-    if t > now + DAY { now } else { t }
+    /// "if t > server_now + 86400: treat t as server_now and log"
+    fn not_from_the_future(&mut self, t: i64) -> i64 {
+        if t <= self.now + DAY {
+            return t;
+        }
+        self.counted.from_the_future += 1;
+        self.now
+    }
 }

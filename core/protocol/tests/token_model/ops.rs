@@ -7,6 +7,7 @@ use sendpath_protocol::jid::{Jid, Server};
 use sendpath_protocol::tctoken::issue::IqEnd;
 use sendpath_protocol::tctoken::policy::MessageKind;
 
+use crate::counted::Counted;
 use crate::model::{Buckets, DAY, Given, Model, Name, OWN, Props, WEEK};
 
 pub(crate) const CONTACTS: u8 = 6;
@@ -62,12 +63,21 @@ pub(crate) struct Tok {
 }
 
 impl Tok {
-    /// "Missing/non-numeric/zero t -> drop. Missing or non-byte content -> drop. Only trusted_contact."
-    pub(crate) fn given(&self) -> Option<Given> {
-        let t = self.t.as_ref()?.parse().ok().filter(|t| *t > 0)?;
-        let bytes = self.bytes.clone().filter(|bytes| !bytes.is_empty())?;
-        let target = self.target.and_then(Addr::person);
-        (self.kind == "trusted_contact").then_some(Given { bytes, t, target })
+    /// "Only trusted_contact. Missing/non-numeric/zero t -> drop. Missing content -> drop."
+    pub(crate) fn given(&self, counted: &mut Counted) -> Option<Given> {
+        let t = self.t.as_ref().and_then(|t| t.parse().ok());
+        let bytes = self.bytes.clone().filter(|bytes| !bytes.is_empty());
+        let fault = match (t.filter(|t| *t > 0), bytes) {
+            _ if self.kind != "trusted_contact" => &mut counted.unknown_type,
+            (None, _) => &mut counted.bad_time,
+            (_, None) => &mut counted.empty,
+            (Some(t), Some(bytes)) => {
+                let target = self.target.and_then(Addr::person);
+                return Some(Given { bytes, t, target });
+            }
+        };
+        *fault += 1;
+        None
     }
 }
 

@@ -93,14 +93,15 @@ impl Pacing {
         Some(self.breaker.map_or(spaced, |rest| rest.until.max(spaced)))
     }
 
-    /// An IQ ended: taken, refused with a code, or lost. What must be recorded.
+    /// An IQ ended: taken, refused with a code, or lost. `None` when it is not ours, else what must
+    /// be recorded.
     pub(crate) fn ended(
         &mut self,
         handed_out: Name,
         t: i64,
         end: Result<(), Option<u16>>,
         now: u64,
-    ) -> Option<Wanted> {
+    ) -> Option<Option<Wanted>> {
         let found = self
             .flying
             .iter()
@@ -113,12 +114,12 @@ impl Pacing {
                 if self.breaker_is_closed(now) {
                     self.breaker = None;
                 }
-                return wanted.recorded.then_some(wanted);
+                return Some(wanted.recorded.then_some(wanted));
             }
             // "suppress this peer for 24 h"
             Err(Some(400 | 401 | 403 | 404 | 405 | 406)) => {
                 self.rest(wanted.who, 24 * HOUR, now);
-                return None;
+                return Some(None);
             }
             // "on 429/503 open a global breaker"; a single 503 is the contact's (scenario 13).
             Err(Some(429)) => self.open_breaker(now),
@@ -137,7 +138,7 @@ impl Pacing {
             .find(|(resting, _)| *resting == wanted.who);
         let length = last.map_or(MINUTE, |(_, rest)| (2 * rest.length).min(6 * HOUR));
         self.rest(wanted.who, length, now);
-        None
+        Some(None)
     }
 
     /// The two names are one contact: one in flight, or the longer rest, or the later one waits.

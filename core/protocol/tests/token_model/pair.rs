@@ -47,9 +47,9 @@ impl Pair<'_> {
                 };
                 let chunk = [(self.names(*of), entry)];
                 self.tokens.receive_chunk(cx, chunk, now)?;
-                if let Some(name) = of.contact() {
-                    let names = self.model.known(name);
-                    self.model.history(names, token.as_deref(), *t, *sender_t);
+                match of.contact().map(|name| self.model.known(name)) {
+                    Some(names) => self.model.history(names, token.as_deref(), *t, *sender_t),
+                    None => self.model.counted.not_a_contact += 1,
                 }
             }
             Op::Hold(held) => {
@@ -106,6 +106,7 @@ impl Pair<'_> {
         let contact = to.contact().filter(|_| kind != MessageKind::Peer);
         let contact = contact.map(|name| self.model.known(name));
         self.compare(&attach, &self.model.carried(contact), to);
+        self.model.counted.failed_reads += u64::from(self.model.blind && contact.is_some());
         attach
     }
 
@@ -253,7 +254,8 @@ impl Pair<'_> {
             .receive(cx, Notification::parse(&node), &known, now)?;
         let lid = sender_lid.and_then(Addr::person);
         let lid = lid.filter(|name| matches!(name, Name::Lid(_)));
-        let given: Vec<Given> = tokens.iter().filter_map(Tok::given).collect();
+        let counted = &mut self.model.counted;
+        let given: Vec<Given> = tokens.iter().filter_map(|t| t.given(counted)).collect();
         let stranger = matches!(from, Addr::Stranger(_));
         self.model.notified(from.person(), stranger, lid, &given);
         Ok(())

@@ -20,6 +20,7 @@ use sendpath_protocol::txn::{
 };
 use sendpath_protocol::verdict::Attached;
 
+use crate::counted::Counted;
 use crate::model::{Buckets, Model, Name, OWN, Props, Row, Token, Told};
 use crate::ops::{Addr, CONTACTS, Op, jid};
 use crate::pacing::Pacing;
@@ -184,6 +185,7 @@ impl World {
     fn restart(&mut self) {
         self.tokens = machine(self.model.props);
         self.model.pacing = Pacing::default();
+        self.model.counted = Counted::default();
     }
 
     fn damage(&mut self, name: Name) {
@@ -199,6 +201,8 @@ impl World {
         let rows: BTreeMap<_, _> = rows.unwrap().into_iter().filter_map(stored).collect();
         assert_eq!(rows, self.model.rows, "rows");
 
+        let counted = Counted::from(self.tokens.counters());
+        assert_eq!(counted, self.model.counted, "counters");
         assert_eq!(
             self.tokens.deadline().map(|at| at.0),
             self.model.pacing.next(),
