@@ -172,7 +172,7 @@ impl Model {
     }
 
     /// What is behind the row keys of one contact: "combine field-wise".
-    fn view(&self, names: Both) -> Row {
+    pub(crate) fn view(&self, names: Both) -> Row {
         let row = |name: Option<Name>| name.and_then(|name| self.rows.get(&name)).cloned();
         let lid = row(names.lid).unwrap_or_default();
         let pn = row(names.pn).unwrap_or_default();

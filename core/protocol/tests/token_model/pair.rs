@@ -110,6 +110,14 @@ impl Pair<'_> {
         attach
     }
 
+    pub(crate) fn issued_at(&mut self, cx: &Cx<'_>, name: Name) -> Result<(), Fault> {
+        let names = self.names(Addr::Person(name, 0));
+        let issued = self.tokens.issued_at(&cx.txn, &names)?;
+        let expected = self.model.view(self.model.known(name)).sender_t;
+        assert_eq!(issued.map(|t| t.0), expected, "last issue to {name:?}");
+        Ok(())
+    }
+
     fn compare(&self, attach: &Attach, expected: &Carried, to: Addr) {
         let same = match (attach, expected) {
             (Attach::Nothing { token, cstoken }, Carried::NotEligible) => {

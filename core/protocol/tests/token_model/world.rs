@@ -203,6 +203,7 @@ impl World {
 
         let counted = Counted::from(self.tokens.counters());
         assert_eq!(counted, self.model.counted, "counters");
+        assert_eq!(*self.tokens.props(), token_props(self.model.props));
         assert_eq!(
             self.tokens.deadline().map(|at| at.0),
             self.model.pacing.next(),
@@ -221,6 +222,7 @@ impl World {
                     _ => Name::Pn(number),
                 };
                 both.attach(cx, Addr::Person(name, 0), MessageKind::Content);
+                both.issued_at(cx, name)?;
             }
             for sent in sends {
                 both.evidence(cx, sent)?;
