@@ -10,6 +10,7 @@ use crate::jid::Jid;
 use crate::lidmap::{self, Learned, Mapping};
 use crate::mex::Update;
 use crate::peer::{Names, PeerKey};
+use crate::secret::SecretBytes;
 use crate::tctoken::stanza::Notification;
 use crate::time::UnixSeconds;
 use crate::txn::{Cx, Scope, Txn};
@@ -167,6 +168,19 @@ impl Account {
         now: UnixSeconds,
     ) -> Result<(), Fault> {
         self.tokens.issued_elsewhere(cx, names, t, now)
+    }
+
+    /// Whether `token` is the stored one of the contact.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn holds(
+        &mut self,
+        txn: &Txn<'_>,
+        names: &Names,
+        token: &SecretBytes,
+    ) -> Result<bool, StoreError> {
+        self.tokens.holds(txn, names, token)
     }
 
     /// Both names of whoever is behind `jid`, as far as they are known.

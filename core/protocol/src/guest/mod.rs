@@ -21,10 +21,11 @@ mod work;
 
 use crate::account::Account;
 use crate::error::Fault;
+use crate::jid::Jid;
 use crate::peer::PeerKey;
-use crate::secret::{Entropy, EntropyExt};
+use crate::secret::{Entropy, EntropyExt, SecretBytes};
 use crate::tctoken::policy::Own;
-use crate::tctoken::stanza::{Notification, Token};
+use crate::tctoken::stanza::{MAX_TOKEN_BYTES, Notification, Token};
 use crate::time::{Mono, Now, ServerClock, UnixSeconds};
 use crate::txn::{self, Cx, Reader, Scope, Step};
 use crate::{lidmap, nct};
@@ -45,6 +46,7 @@ pub struct Guest {
     cache: cache::Cache,
     sends: sends::Sends,
     rows: rows::Handed,
+    stopped: bool,
     /// Facts that made no sense here and changed nothing.
     ignored: u64,
 }
@@ -80,6 +82,7 @@ impl Guest {
                 cache: cache::Cache::default(),
                 sends: sends::Sends::default(),
                 rows: rows::Handed::default(),
+                stopped: false,
                 ignored: 0,
             };
             guest.follow_account(cx);
@@ -152,7 +155,7 @@ impl Guest {
         match fact {
             Fact::Ack { id, code } => self.acked(cx, &id, code)?,
             Fact::Backlog(open) => self.account.backlog(cx, open),
-            Fact::Connected => self.account.connected(cx, now),
+            Fact::Connected => self.connected(cx),
             Fact::Disconnected => self.disconnected(cx)?,
             Fact::Handed { id, to, kind } => self.handed(cx, id, to, kind)?,
             Fact::IdentityChanged(jid) => self.account.identity_changed(cx, &jid, now)?,
@@ -183,22 +186,36 @@ impl Guest {
             Fact::Stanza(node) => self.stanza(cx, &node)?,
             Fact::Stop => self.stop(cx)?,
             Fact::Tick => self.tick(cx)?,
-            Fact::Token { from, bytes, t } => {
-                let notification = Notification {
-                    from: PeerKey::of(&from),
-                    tokens: vec![Token {
-                        bytes,
-                        t,
-                        target: None,
-                    }],
-                    ..Notification::default()
-                };
-                self.received(cx, notification)?;
-            }
+            Fact::Token { from, bytes, t } => self.given(cx, &from, bytes, t)?,
             Fact::WorkDone { id, end } => self.work_done(cx, id, end)?,
             Fact::Wrote(jid) => self.account.wrote(cx, &jid, now)?,
         }
         Ok(())
+    }
+
+    /// A token that the host says a contact gave us.
+    fn given(
+        &mut self,
+        cx: &mut Cx<'_>,
+        from: &Jid,
+        bytes: SecretBytes,
+        t: UnixSeconds,
+    ) -> Result<(), Fault> {
+        if t.0 <= 0 || !(1..=MAX_TOKEN_BYTES).contains(&bytes.len()) {
+            self.ignored += 1;
+            return Ok(());
+        }
+        let token = Token {
+            bytes,
+            t,
+            target: None,
+        };
+        let notification = Notification {
+            from: PeerKey::of(from),
+            tokens: vec![token],
+            ..Notification::default()
+        };
+        self.received(cx, notification)
     }
 
     fn received(&mut self, cx: &mut Cx<'_>, notification: Notification) -> Result<(), Fault> {
@@ -213,6 +230,13 @@ impl Guest {
         self.account.learn(cx, &self.slot, pair)
     }
 
+    fn connected(&mut self, cx: &mut Cx<'_>) {
+        if !self.stopped {
+            let now = self.server_now(cx);
+            self.account.connected(cx, now);
+        }
+    }
+
     fn disconnected(&mut self, cx: &mut Cx<'_>) -> Result<(), Fault> {
         let now = self.server_now(cx);
         self.account.disconnected();
@@ -225,6 +249,7 @@ impl Guest {
 
     fn stop(&mut self, cx: &mut Cx<'_>) -> Result<(), Fault> {
         let now = self.server_now(cx);
+        self.stopped = true;
         self.account.stop(cx, now)?;
         self.work.drain();
         Ok(())

@@ -12,14 +12,14 @@ use crate::error::{Fault, StoreError};
 use crate::guest::{Guest, Row, RowPut};
 use crate::jid::Jid;
 use crate::limits::gate::RecipientHint;
-use crate::nct;
-use crate::peer::PeerKey;
+use crate::nct::{self, NoCstoken};
+use crate::peer::{Names, PeerKey};
 use crate::secret::SecretBytes;
 use crate::tctoken::Attach;
 use crate::tctoken::policy::MessageKind;
-use crate::tctoken::stanza::{Notification, Token};
 use crate::time::{Millis, Mono, Now, UnixSeconds};
 use crate::txn::{Cx, Reader, Txn};
+use crate::verdict::WhyNot;
 
 /// Stands for "no token, but a row", because such hosts skip rows without token bytes. It is never
 /// attached: its row has no time.
@@ -37,27 +37,78 @@ pub(super) struct Handed(BTreeMap<PeerKey, Made>);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Made {
-    t: Option<UnixSeconds>,
-    sender: Option<UnixSeconds>,
+    t: Times,
+    sender: Times,
+    /// When a row was read that makes the host issue.
     claimed: Option<Mono>,
 }
 
-impl Handed {
-    fn of(&self, peer: &PeerKey) -> Made {
-        self.0.get(peer).copied().unwrap_or_default()
+/// The times that were made up lately, from the first to the last: several sends may be under way,
+/// each with its own row.
+#[derive(Clone, Copy, Debug, Default)]
+struct Times(Option<(UnixSeconds, UnixSeconds)>);
+
+impl Made {
+    fn and(self, other: Self) -> Self {
+        Self {
+            t: self.t.and(other.t),
+            sender: self.sender.and(other.sender),
+            claimed: self.claimed.max(other.claimed),
+        }
+    }
+}
+
+impl Times {
+    /// Seconds after which a host has long written back what it read.
+    const KEPT: i64 = 300;
+
+    fn add(&mut self, t: UnixSeconds) {
+        let recent = |first: &UnixSeconds| (0..=Self::KEPT).contains(&t.since(*first));
+        let first = self.0.map(|(first, _)| first).filter(recent);
+        self.0 = Some((first.unwrap_or(t), t));
     }
 
-    fn set(&mut self, peer: PeerKey, made: Made) {
-        if self.0.len() >= MOST && !self.0.contains_key(&peer) {
+    fn and(self, other: Self) -> Self {
+        match (self.0, other.0) {
+            (Some((a, b)), Some((c, d))) => Self(Some((a.min(c), b.max(d)))),
+            (own, other) => Self(own.or(other)),
+        }
+    }
+
+    fn has(self, t: UnixSeconds) -> bool {
+        self.0
+            .is_some_and(|(first, last)| (first..=last).contains(&t))
+    }
+}
+
+impl Handed {
+    /// What was made up for a contact, under either of its names: its LID may have become known
+    /// since.
+    fn of(&self, names: &Names) -> Made {
+        let known = [&names.lid, &names.pn].into_iter().flatten();
+        let made = known.filter_map(|peer| self.0.get(peer)).copied();
+        made.fold(Made::default(), Made::and)
+    }
+
+    fn set(&mut self, names: &Names, made: Made) {
+        let mut known = [&names.lid, &names.pn].into_iter().flatten();
+        let Some(peer) = known.next() else {
+            return;
+        };
+        known.for_each(|other| {
+            self.0.remove(other);
+        });
+        if self.0.len() >= MOST && !self.0.contains_key(peer) {
             self.0.pop_first();
         }
-        self.0.insert(peer, made);
+        self.0.insert(peer.clone(), made);
     }
 }
 
 impl Guest {
-    /// The row of a contact as the host's library must see it to do the right thing; `None` when
-    /// nothing is known and the host may issue as for a new contact.
+    /// The row of a contact as the host's library must see it to do the right thing; `None` for
+    /// chats that have none. A contact of whom nothing is known has one: such libraries do not write
+    /// down that they issued where they found no row.
     ///
     /// # Errors
     /// What the store says.
@@ -75,29 +126,25 @@ impl Guest {
             MessageKind::Content,
             RecipientHint::Ordinary,
         );
-        let txn = Txn::reading(reader);
-        let names = self.account.names(&txn, peer)?;
-        let Some(key) = names.canonical().cloned() else {
-            return Ok(None);
+        let not_eligible = Attach::Nothing {
+            token: WhyNot::NotEligible,
+            cstoken: NoCstoken::NotEligible,
         };
-        let ours = self.account.issued_at(&txn, &names)?;
-        let mut made = self.rows.of(&key);
-        let sender_t = self.sender_time(now, ours, &mut made);
-        let (token, t) = match plan.attach {
-            Attach::Tctoken { bytes, .. } if plan.refusal.is_none() => (Some(bytes), Some(server)),
-            _ => (None, None),
-        };
-        made.t = t;
-        self.rows.set(key, made);
-        if token.is_none() && sender_t.is_none() {
+        if plan.attach == not_eligible {
             return Ok(None);
         }
-        let placeholder = || SecretBytes::new(PLACEHOLDER.to_vec());
-        Ok(Some(Row {
-            token: token.unwrap_or_else(placeholder),
-            t,
-            sender_t,
-        }))
+        let txn = Txn::reading(reader);
+        let names = self.account.names(&txn, peer)?;
+        let ours = self.account.issued_at(&txn, &names)?;
+        let mut made = self.rows.of(&names);
+        let sender_t = self.sender_time(now, ours, &mut made);
+        let (token, t) = match plan.attach {
+            Attach::Tctoken { bytes, .. } => (bytes, Some(server)),
+            _ => (SecretBytes::new(PLACEHOLDER.to_vec()), None),
+        };
+        t.into_iter().for_each(|t| made.t.add(t));
+        self.rows.set(&names, made);
+        Ok(Some(Row { token, t, sender_t }))
     }
 
     /// The salt as the host's library must see it: `None` when no cstoken may be sent.
@@ -126,44 +173,39 @@ impl Guest {
         let claimed = made.claimed.is_some_and(|at| now.mono.since(at) < CLAIM);
         if self.config.host_issues && !claimed {
             made.claimed = Some(now.mono);
-            made.sender = None;
             return ours;
         }
-        made.sender = Some(server);
-        made.sender
+        made.sender.add(server);
+        Some(server)
     }
 
     pub(super) fn row_put(&mut self, cx: &mut Cx<'_>, put: &RowPut) -> Result<(), Fault> {
         let now = self.server_now(cx);
         self.cache.clear();
         let names = self.account.names(&cx.txn, &put.peer)?;
-        let Some(key) = names.canonical().cloned() else {
+        if names.canonical().is_none() {
             self.ignored += 1;
             return Ok(());
-        };
-        let made = self.rows.of(&key);
-        let row = &put.row;
-        let is_ours = row.token.expose() == PLACEHOLDER || (row.t.is_some() && row.t == made.t);
-        if let (false, false, Some(t)) = (is_ours, row.token.is_empty(), row.t) {
-            let token = Token {
-                bytes: row.token.clone(),
-                t,
-                target: None,
-            };
-            let notification = Notification {
-                from: PeerKey::of(&put.peer),
-                tokens: vec![token],
-                ..Notification::default()
-            };
-            self.received(cx, notification)?;
         }
-        if let Some(t) = row.sender_t.filter(|t| Some(*t) != made.sender) {
+        let made = self.rows.of(&names);
+        let row = &put.row;
+        if let (false, Some(t)) = (row.token.expose() == PLACEHOLDER, row.t)
+            && !(made.t.has(t) && self.account.holds(&cx.txn, &names, &row.token)?)
+        {
+            self.given(cx, &put.peer, row.token.clone(), t)?;
+        }
+        // Whoever was made to issue writes the time of its issue, which may be one we made up for
+        // the others.
+        let awaited = made.claimed.is_some();
+        let known = self.account.issued_at(&cx.txn, &names)?;
+        let news = |t: &UnixSeconds| Some(*t) > known && (awaited || !made.sender.has(*t));
+        if let Some(t) = row.sender_t.filter(news) {
             self.account.issued_elsewhere(cx, &names, t, now)?;
             let done = Made {
                 claimed: None,
                 ..made
             };
-            self.rows.set(key, done);
+            self.rows.set(&names, done);
         }
         Ok(())
     }

@@ -98,6 +98,7 @@ impl Guest {
             return Ok(());
         };
         let Some(code) = code else {
+            self.account.accepted(cx, handed.attached);
             return Ok(());
         };
         let refused = Refused {

@@ -28,8 +28,7 @@ impl Guest {
                 if let Some(t) = node.number("t") {
                     self.clock.observe(UnixSeconds(t), cx.now);
                 }
-                let now = self.server_now(cx);
-                self.account.connected(cx, now);
+                self.connected(cx);
                 Ok(())
             }
             _ => Ok(()),

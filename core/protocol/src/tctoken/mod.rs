@@ -30,6 +30,7 @@ use crate::error::{Fault, StoreError};
 use crate::jid::Jid;
 use crate::nct::{self, NoCstoken};
 use crate::peer::{Names, PeerKey};
+use crate::secret::SecretBytes;
 use crate::time::{Mono, UnixSeconds};
 use crate::txn::{Cx, Scope, Txn};
 use crate::verdict::{Attached, WhyNot};
@@ -178,6 +179,20 @@ impl Tokens {
         names: &Names,
     ) -> Result<Option<UnixSeconds>, StoreError> {
         Ok(self.view(txn, names)?.ours.map(|ours| ours.t))
+    }
+
+    /// Whether `token` is the stored one of the contact.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn holds(
+        &mut self,
+        txn: &Txn<'_>,
+        names: &Names,
+        token: &SecretBytes,
+    ) -> Result<bool, StoreError> {
+        let theirs = self.view(txn, names)?.theirs;
+        Ok(theirs.is_some_and(|theirs| theirs.bytes == *token))
     }
 
     /// A message to `to` was handed to the connection at server time `now`; gives the IQs to send.
