@@ -1,0 +1,100 @@
+//! Facts: checked, idempotent, and never at the cost of what is known.
+
+use sendpath_protocol::event::Event;
+use sendpath_protocol::guest::Fact;
+use sendpath_protocol::time::UnixSeconds;
+use sendpath_protocol::wap::Node;
+
+use crate::world::{Host, LID, NOW, PN, jid};
+
+fn stored(host: &Host) -> usize {
+    let tokens = host.events.iter();
+    tokens
+        .filter(|event| matches!(event, Event::TokenStored { .. }))
+        .count()
+}
+
+#[test]
+fn a_token_is_told_once() {
+    let mut host = Host::new();
+    host.gives(LID, "token", NOW);
+    host.gives(LID, "token", NOW);
+    assert_eq!(stored(&host), 1);
+    host.gives(LID, "older", NOW - 1);
+    assert_eq!(stored(&host), 1);
+    assert_eq!(host.token(LID), Some(b"token".to_vec()));
+    host.restart();
+    assert_eq!(host.token(LID), Some(b"token".to_vec()));
+}
+
+#[test]
+fn what_is_no_token_is_ignored() {
+    let mut host = Host::new();
+    host.gives(LID, "token", NOW);
+    let rows = host.store.len();
+    host.gives(LID, "", NOW + 1);
+    host.gives(LID, "zero", 0);
+    host.gives(LID, "before", -NOW);
+    host.gives(LID, &"x".repeat(100_000), NOW + 1);
+    assert_eq!(host.guest.ignored(), 4);
+    host.gives("120363@g.us", "token", NOW);
+    host.gives("0@s.whatsapp.net", "token", NOW);
+    host.gives("4915559999@s.whatsapp.net", "token", NOW);
+    assert_eq!((host.store.len(), stored(&host)), (rows, 1));
+    assert_eq!(host.token(LID), Some(b"token".to_vec()));
+}
+
+#[test]
+fn two_addresses_of_one_kind_are_no_mapping() {
+    let mut host = Host::new();
+    let rows = host.store.len();
+    host.tell(Fact::Mapping(jid(LID), jid(LID)));
+    host.tell(Fact::Mapping(jid(PN), jid(PN)));
+    host.tell(Fact::Mapping(jid(PN), jid("120363@g.us")));
+    assert_eq!((host.store.len(), host.guest.ignored()), (rows, 3));
+}
+
+#[test]
+fn any_stanza_may_be_shown() {
+    let mut host = Host::new();
+    let rows = host.store.len();
+    for tag in [
+        "ack",
+        "call",
+        "chatstate",
+        "failure",
+        "ib",
+        "iq",
+        "message",
+        "notification",
+        "presence",
+        "receipt",
+        "stream:error",
+        "xmlstreamend",
+        "",
+    ] {
+        host.tell(Fact::Stanza(Box::new(Node::new(tag))));
+        for kind in [
+            "privacy_token",
+            "mex",
+            "server",
+            "encrypt",
+            "devices",
+            "w:gp2",
+        ] {
+            host.tell(Fact::Stanza(Box::new(Node::new(tag).attr("type", kind))));
+        }
+    }
+    assert_eq!(host.store.len(), rows);
+    assert_eq!(host.events, []);
+}
+
+#[test]
+fn the_login_tells_the_servers_time() {
+    let mut host = Host::new();
+    let success = Node::new("success").attr("t", (NOW + 70).to_string());
+    host.tell(Fact::Stanza(Box::new(success)));
+    assert_eq!(host.guest.clock().unix(host.clock()), UnixSeconds(NOW + 70));
+    host.tell(Fact::ServerTime(UnixSeconds(NOW - 5)));
+    assert_eq!(host.guest.clock().unix(host.clock()), UnixSeconds(NOW - 5));
+}
