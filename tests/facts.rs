@@ -17,9 +17,10 @@ use sendpath_protocol::verdict::Cause;
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Documents for users.
-const DOCUMENTS: [&str; 6] = [
+const DOCUMENTS: [&str; 7] = [
     "README.md",
     "CHANGELOG.md",
+    "docs/463.md",
     "docs/c.md",
     "bindings/go/README.md",
     "bindings/kotlin/README.md",
@@ -69,6 +70,38 @@ fn every_next_action_is_explained() {
             assert!(readme.contains(&format!("\n| `{word}` | ")), "{word}");
         }
     }
+}
+
+#[test]
+fn every_cause_of_a_463_has_its_place_on_the_operators_page() {
+    let page = read("docs/463.md");
+    let is_heading = |line: &&str| line.starts_with("### `");
+    let headings: String = page.lines().filter(is_heading).collect();
+    for cause in Cause::ALL {
+        let told = headings.contains(&format!("`{}`", cause.as_str()));
+        let of_a_463 = matches!(cause.code(), 401..=410 | 427 | 428);
+        assert_eq!(told, of_a_463, "{}", cause.as_str());
+    }
+}
+
+#[test]
+fn what_the_operators_page_prints_is_what_is_printed() {
+    let page = read("docs/463.md");
+    let explain = read("core/protocol/src/tctoken/explain/mod.rs");
+    let (_, shown) = page.split_once("```\ncontact: ").expect("an explanation");
+    let (shown, _) = shown.split_once("\n```").expect("an end");
+    for line in format!("contact: {shown}").lines() {
+        assert!(explain.contains(&format!("\"{line}\"")), "{line}");
+    }
+    let limits = read("ffi/src/facade/limits.rs");
+    let literals = limits.split("r#\"").skip(1);
+    let tested: String = literals
+        .filter_map(|rest| Some(rest.split_once("\"#")?.0))
+        .collect();
+    let (_, shown) = page.split_once("```json\n").expect("limits as JSON");
+    let (shown, _) = shown.split_once("\n```").expect("an end");
+    let shown: String = shown.lines().map(str::trim).collect();
+    assert!(tested.contains(&shown), "{shown}");
 }
 
 #[test]
