@@ -63,6 +63,11 @@ lint: setup ## formatting, lints, documentation
 bench: setup ## figures: name and nanoseconds, instructions where the machine can count them
 	@$(CARGO) run --quiet --release --locked -p sendpath-bench
 
+.PHONY: mutants
+mutants: setup ## changes the token rules on purpose: does a test notice? takes hours; docs/mutation.md
+	@command -v cargo-mutants >/dev/null || $(CARGO) install --locked cargo-mutants@27.1.0
+	SENDPATH_MODEL_SEEDS=600 nice -n 15 $(CARGO) mutants --package sendpath-protocol -j1 --output build
+
 .PHONY: header
 header: setup ## writes include/sendpath.h anew
 	SENDPATH_WRITE_HEADER=1 $(CARGO) check --locked -p sendpath --features header

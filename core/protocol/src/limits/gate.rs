@@ -109,15 +109,21 @@ mod tests {
             instead_of: WhyNot::NeverReceived,
         };
         for attach in [cold(), cstoken] {
-            let answer = gate(
+            let Gate::Refuse(refused) = gate(
                 Class::Contact,
                 RecipientHint::Ordinary,
                 &attach,
                 LOCKED,
                 Some(CAPPED),
                 OPEN,
+            ) else {
+                panic!("a cold message passes");
+            };
+            assert_eq!(
+                (refused.cause, refused.until),
+                (Cause::AccountTimelocked, Some(END))
             );
-            assert_eq!(refusal(answer), Some((Cause::AccountTimelocked, Some(END))));
+            assert_eq!(refused.attached, attach.summary());
         }
     }
 

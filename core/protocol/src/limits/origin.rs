@@ -38,3 +38,23 @@ impl Origin {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_and_numbers_never_change() {
+        for (origin, word, number) in [
+            (Origin::Local, "local", 1),
+            (Origin::Pull, "pull", 2),
+            (Origin::Push, "push", 3),
+        ] {
+            assert_eq!(origin.as_str(), word);
+            assert_eq!(Origin::number(Some(origin)), number);
+            assert_eq!(Origin::from_number(number), Some(origin));
+        }
+        assert_eq!(Origin::number(None), 0);
+        assert_eq!([0, 4].map(Origin::from_number), [None, None]);
+    }
+}

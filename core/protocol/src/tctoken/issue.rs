@@ -111,7 +111,7 @@ struct Flight {
     reason: Reason,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 struct Pause {
     until: Mono,
     length: Millis,
@@ -215,11 +215,9 @@ impl Issuance {
         Ok(None)
     }
 
-    /// Forgets a queued issue; one in flight goes on. True when there was one.
-    pub(super) fn cancel(&mut self, peer: &PeerKey) -> bool {
-        let before = self.queue.len();
+    /// Forgets a queued issue; one in flight goes on.
+    pub(super) fn cancel(&mut self, peer: &PeerKey) {
         self.queue.retain(|work| work.peer != *peer);
-        self.queue.len() < before
     }
 
     /// The phone number `pn` is the contact `lid`: one key from now on. The longer pause stays, and
@@ -231,9 +229,7 @@ impl Issuance {
         }
         if let Some(pause) = self.pauses.remove(pn) {
             let known = self.pauses.entry(lid.clone()).or_insert(pause);
-            if known.until < pause.until {
-                *known = pause;
-            }
+            *known = pause.max(*known);
         }
         if let Some(at) = self.reissued.remove(pn) {
             let known = self.reissued.entry(lid.clone()).or_insert(at);

@@ -181,6 +181,7 @@ fn a_token_is_for_contacts_only_and_while_it_is_valid() {
     assert_eq!(token_for(&mut world, LID, &a()), None);
     world.fail_reads(true);
     assert_eq!(token_for(&mut world, LID, &a()), None);
+    assert_eq!(world.tokens.counters().failed_reads, 1);
 }
 
 /// Counts how often the store is asked.

@@ -330,9 +330,16 @@ mod tests {
         let (now, mono) = (bench.now, bench.now.mono);
         assert_eq!(machine.deadline(now, NOW), Some(mono.plus(wait)));
         assert!(!machine.tick(mono, NOW));
+        assert_eq!(machine.deadline(now, END), Some(mono));
         assert!(machine.tick(mono, END) && !machine.tick(mono, END));
         bench.step(|cx| {
             machine.pulled(cx, None, END);
+            Ok(())
+        });
+        let later = Mono(mono.0 + 3_600_000);
+        assert_eq!(machine.pull(Reason::Connected, later), Pull::Ask);
+        bench.step(|cx| {
+            machine.pulled(cx, None, END.plus(3_600));
             Ok(())
         });
         assert!(!machine.tick(mono, END.plus(1)));

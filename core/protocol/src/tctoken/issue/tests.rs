@@ -263,3 +263,40 @@ fn a_reissue_under_one_name_quiets_the_other_one() {
         assert!(again(&peer(1), 60_000));
     }
 }
+
+#[test]
+fn a_reissue_of_the_same_time_does_not_replace_what_waits() {
+    let mut issuance = Issuance::default();
+    issuance.hold(true);
+    assert!(want(&mut issuance, 1, Mono(0)));
+    assert!(!issuance.want(peer(1), peer(1).jid(), T, Reason::IdentityChange, Mono(0)));
+    issuance.hold(false);
+    assert_eq!(issuance.due(Mono(0)).len(), 1);
+    let taken = issuance.ended(&peer(1), T, IqEnd::Ok, Mono(1)).unwrap();
+    assert!(taken.is_some(), "it is still a message's");
+}
+
+#[test]
+fn a_success_after_the_stop_forgets_how_long_it_was() {
+    for (ok_at, next) in [
+        (BREAKER_FIRST.0, BREAKER_FIRST),
+        (BREAKER_FIRST.0 - 1, Millis(2 * BREAKER_FIRST.0)),
+    ] {
+        let mut issuance = Issuance::default();
+        for number in [1, 2] {
+            assert!(want(&mut issuance, number, Mono(0)));
+        }
+        issuance.due(Mono(0));
+        issuance.due(Mono(500));
+        let mut ended = |number, end, at| {
+            issuance.ended(&peer(number), T, end, Mono(at)).unwrap();
+        };
+        ended(1, IqEnd::Error(429), 0);
+        ended(2, IqEnd::Ok, ok_at);
+        let again = Mono(BREAKER_FIRST.0);
+        issue(&mut issuance, 3, IqEnd::Error(429), again);
+        let end = again.plus(next);
+        assert!(!want(&mut issuance, 4, Mono(end.0 - 1)), "{ok_at}");
+        assert!(want(&mut issuance, 4, end), "{ok_at}");
+    }
+}
