@@ -135,3 +135,78 @@ impl core::fmt::Debug for Attach {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tctoken::bucket::{BucketCount, BucketSpan};
+
+    const NOW: UnixSeconds = UnixSeconds(1_786_074_400);
+
+    fn token(t: i64) -> Attach {
+        Attach::Tctoken {
+            bytes: SecretBytes::new(vec![1]),
+            t: UnixSeconds(t),
+            freshness: Freshness::Fresh,
+            source: Source::History,
+        }
+    }
+
+    #[test]
+    fn the_record_holds_each_decision_with_its_reasons() {
+        let daily = Window {
+            span: BucketSpan::new(86_400),
+            count: BucketCount::new(3),
+        };
+        let known = TokenProps {
+            receive: Some(daily),
+            ..TokenProps::default()
+        };
+        let why = WhyNot::NeverReceived;
+        let record = AttachRecord {
+            window: daily,
+            props_known: true,
+            ..AttachRecord::from(Attached::Cstoken)
+        };
+        let cstoken = Attach::Cstoken {
+            bytes: [7; 32],
+            instead_of: why,
+        };
+        let nothing = Attach::Nothing {
+            token: why,
+            cstoken: NoCstoken::NoSalt,
+        };
+        let records =
+            [cstoken, nothing, token(NOW.0 - 2 * 86_400)].map(|attach| attach.record(&known, NOW));
+        let expected = [
+            AttachRecord {
+                instead_of: Some(why),
+                ..record
+            },
+            AttachRecord {
+                attached: Attached::Nothing(why),
+                no_cstoken: Some(NoCstoken::NoSalt),
+                ..record
+            },
+            AttachRecord {
+                attached: Attached::Tctoken {
+                    t: NOW.plus(-2 * 86_400),
+                },
+                source: Some(Source::History),
+                age: Some(2),
+                ..record
+            },
+        ];
+        assert_eq!(records, expected);
+    }
+
+    #[test]
+    fn without_props_the_window_is_the_default_and_said_to_be() {
+        let record = token(NOW.0 + 86_400 * 30).record(&TokenProps::default(), NOW);
+        assert_eq!(
+            (record.window, record.props_known),
+            (Window::default(), false)
+        );
+        assert_eq!(record.age, Some(0), "a stamp ahead of the clock");
+    }
+}

@@ -213,6 +213,24 @@ mod tests {
     }
 
     #[test]
+    fn we_are_ourselves_under_either_name() {
+        let peer = |text: &str| PeerKey::of(&text.parse().unwrap()).unwrap();
+        let (lid, pn) = (
+            peer("900000000000009@lid"),
+            peer("4915559999@s.whatsapp.net"),
+        );
+        let other = Names::pair(peer("1@lid"), peer("1@s.whatsapp.net"));
+        for (names, expected) in [
+            (other.clone().including(lid), true),
+            (other.clone().including(pn), true),
+            (other, false),
+            (Names::default(), false),
+        ] {
+            assert_eq!(own().is_any(&names), expected);
+        }
+    }
+
+    #[test]
     fn only_unknown_props_leave_a_token_ambiguous() {
         let unknown = TokenProps::default();
         let known = TokenProps {

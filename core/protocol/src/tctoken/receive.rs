@@ -84,7 +84,7 @@ impl Tokens {
     /// from this device.
     fn own_copy(&mut self, cx: &mut Cx<'_>, token: &Token, now: UnixSeconds) -> Result<(), Fault> {
         let target = token.target.clone().map(Names::of);
-        match target.filter(|names| !self.own.is_any(names) && self.may_give(names)) {
+        match target.filter(|names| self.may_give(names)) {
             Some(names) => self.issued_elsewhere(cx, &names, token.t, now),
             None => {
                 self.counters.not_a_contact += 1;
@@ -159,7 +159,7 @@ impl Tokens {
         now
     }
 
-    /// Whether these are names of somebody who can give a token.
+    /// Whether these are names of somebody else who can give a token.
     pub(super) fn may_give(&self, names: &Names) -> bool {
         let mut names = [&names.lid, &names.pn].into_iter().flatten().peekable();
         names.peek().is_some() && names.all(|peer| class(&peer.jid(), &self.own) == Class::Contact)

@@ -256,6 +256,34 @@ mod tests {
     }
 
     #[test]
+    fn a_row_is_empty_without_either_half() {
+        let (token, issue) = (full().theirs, full().ours);
+        for (theirs, ours, empty) in [
+            (None, None, true),
+            (token.clone(), None, false),
+            (None, issue, false),
+            (token, issue, false),
+        ] {
+            assert_eq!(TokenRecord { theirs, ours }.is_empty(), empty);
+        }
+    }
+
+    #[test]
+    fn sources_keep_their_numbers() {
+        for (number, source) in [
+            (0, Source::Unknown),
+            (1, Source::Notification),
+            (2, Source::History),
+            (3, Source::Import),
+            (4, Source::Host),
+        ] {
+            assert_eq!(source.number(), number);
+            assert_eq!(Source::from_number(number), source);
+        }
+        assert_eq!(Source::from_number(5), Source::Unknown);
+    }
+
+    #[test]
     fn a_row_without_token_bytes_or_time_is_damaged() {
         for (bytes, t) in [(vec![], 5), (vec![1], 0), (vec![1], -1)] {
             let row = Row {

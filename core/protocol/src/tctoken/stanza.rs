@@ -195,9 +195,10 @@ mod tests {
             Node::new("tok").attr("t", "5"),
             token("5").bytes(vec![0; MAX_TOKEN_BYTES + 1]),
             token("1786000001").bytes(b"two"),
+            token("5").bytes(vec![0; MAX_TOKEN_BYTES]),
         ]));
         let bytes: Vec<_> = read.tokens.iter().map(|t| t.bytes.expose()).collect();
-        assert_eq!(bytes, [b"one", b"two"]);
+        assert_eq!(bytes, [&b"one"[..], b"two", &[0; MAX_TOKEN_BYTES]]);
         assert_eq!(
             read.ignored,
             Ignored {
