@@ -4,6 +4,7 @@
 //! store of its own implements [`Store`] itself and runs `sendpath_protocol::txn::conformance`.
 #![forbid(unsafe_code)]
 
+mod range;
 mod schema;
 pub mod sqlite;
 

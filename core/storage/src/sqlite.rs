@@ -24,6 +24,7 @@ use rusqlite::{
 use sendpath_protocol::error::StoreError;
 use sendpath_protocol::txn::{Changes, Fence, Key, Namespace, Reader, Rows, Scope, Store};
 
+use crate::range::behind_prefix;
 use crate::schema;
 
 const GET: &str = "SELECT row FROM kv WHERE scope = ?1 AND ns = ?2 AND id = ?3";
@@ -215,14 +216,6 @@ fn write(tx: &Transaction<'_>, changes: &Changes) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// The first id behind all that begin with `prefix`; `None` when every greater id does.
-fn behind_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
-    let last = prefix.iter().rposition(|byte| *byte != 0xFF)?;
-    let mut end = prefix[..=last].to_vec();
-    end[last] += 1;
-    Some(end)
-}
-
 /// Creates the file for its owner only, before SQLite would with the process's umask. The log
 /// files take the mode over from it.
 fn create(path: &Path) -> Result<(), StoreError> {
@@ -320,13 +313,5 @@ mod tests {
             plan,
             "SEARCH kv USING PRIMARY KEY (scope=? AND ns=? AND id>? AND id<?)"
         );
-    }
-
-    #[test]
-    fn the_end_of_a_prefix_skips_what_cannot_grow() {
-        assert_eq!(behind_prefix(b"ab"), Some(b"ac".to_vec()));
-        assert_eq!(behind_prefix(b"a\xff\xff"), Some(b"b".to_vec()));
-        assert_eq!(behind_prefix(b"\xff"), None);
-        assert_eq!(behind_prefix(b""), None);
     }
 }
