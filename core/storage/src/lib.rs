@@ -1,9 +1,12 @@
 //! Stores for sendpath.
 //!
-//! [`open`] takes a URI and gives a [`Store`]; [`sqlite`] is the default backend. A host with a
-//! store of its own implements [`Store`] itself and runs `sendpath_protocol::txn::conformance`.
+//! [`open`] takes a URI and gives a [`Store`]; [`sqlite`] is the default backend, the feature
+//! `postgres` adds one for PostgreSQL. A host with a store of its own implements [`Store`] itself
+//! and runs `sendpath_protocol::txn::conformance`.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod range;
 mod schema;
 pub mod sqlite;
@@ -20,14 +23,19 @@ pub use sendpath_protocol::error::StoreError;
 /// memory:                                  rows are lost when the store is dropped
 /// sqlite:///path, or a path                one SQLite file, created with mode 0600
 /// sqlite:///path?durability=process        ..that may lose its last commits at power loss
+/// postgres://user@host/database?..         a PostgreSQL database; also `postgresql://`
 /// ```
-/// A plain path is taken as it is; `%` has no meaning in either form.
+/// A plain path is taken as it is; `%` has no meaning in it or in `sqlite://`.
 ///
 /// # Errors
-/// [`OpenError::Uri`] for another scheme or option, else what the backend says.
+/// [`OpenError::Uri`] for another scheme or option, [`OpenError::WithoutPostgres`], else what the
+/// backend says.
 pub fn open(uri: &str) -> Result<Box<dyn Store + Send>, OpenError> {
     if uri == "memory:" {
         return Ok(Box::new(MemoryStore::default()));
+    }
+    if uri.starts_with("postgres://") || uri.starts_with("postgresql://") {
+        return open_postgres(uri);
     }
     let (path, durability) = match uri.strip_prefix("sqlite://") {
         Some(rest) => sqlite_parts(rest)?,
@@ -45,12 +53,36 @@ pub fn open(uri: &str) -> Result<Box<dyn Store + Send>, OpenError> {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
+    /// The address of a PostgreSQL database cannot be read. Nothing of it is quoted: it may hold a
+    /// password.
+    #[error(
+        "not a PostgreSQL address: use `postgres://user:password@host/database?sslmode=..`, with \
+         special characters as `%XX` and options as libpq names them"
+    )]
+    PostgresUri,
     /// The backend could not open it.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The text names no store.
-    #[error("not a store: use a path, `sqlite:///path[?durability=process|power]` or `memory:`")]
+    #[error(
+        "not a store: use a path, `sqlite:///path[?durability=process|power]`, \
+         `postgres://user@host/database` or `memory:`"
+    )]
     Uri,
+    /// The text names a PostgreSQL database, which this build cannot use.
+    #[error("built without PostgreSQL; build with the feature `postgres`")]
+    WithoutPostgres,
+}
+
+#[cfg(feature = "postgres")]
+fn open_postgres(uri: &str) -> Result<Box<dyn Store + Send>, OpenError> {
+    let store = postgres::PostgresStore::open(uri, postgres::Options::default())?;
+    Ok(Box::new(store))
+}
+
+#[cfg(not(feature = "postgres"))]
+fn open_postgres(_: &str) -> Result<Box<dyn Store + Send>, OpenError> {
+    Err(OpenError::WithoutPostgres)
 }
 
 fn sqlite_parts(rest: &str) -> Result<(&str, Durability), OpenError> {
@@ -92,12 +124,19 @@ mod tests {
     fn an_unknown_scheme_or_option_is_no_store() {
         for uri in [
             "",
-            "postgres://x/y",
+            "mysql://x/y",
             "sqlite://relative.db",
             "sqlite:///",
             "sqlite:///tmp/x?mode=ro",
         ] {
             assert_eq!(open(uri).err(), Some(OpenError::Uri), "{uri}");
+        }
+    }
+    #[cfg(not(feature = "postgres"))]
+    #[test]
+    fn a_build_without_postgresql_says_so() {
+        for uri in ["postgres://x/y", "postgresql://x/y"] {
+            assert_eq!(open(uri).err(), Some(OpenError::WithoutPostgres), "{uri}");
         }
     }
 }
