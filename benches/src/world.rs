@@ -9,6 +9,7 @@ use sendpath_protocol::devices::{Device, DeviceList};
 use sendpath_protocol::effect::OpId;
 use sendpath_protocol::error::Fault;
 use sendpath_protocol::jid::Jid;
+use sendpath_protocol::limits::gate::RecipientHint;
 use sendpath_protocol::lidmap::{self, Mapping};
 use sendpath_protocol::peer::{DeviceAddress, PeerKey};
 use sendpath_protocol::secret::{Entropy, SecretBytes};
@@ -190,6 +191,7 @@ impl Linked {
         let request = SendRequest {
             to: self.contact.pn().jid(),
             content: Content::Text(TEXT.into()),
+            recipient: RecipientHint::Ordinary,
             id: Some(self.id()),
             deadline: None,
         };

@@ -124,6 +124,7 @@ impl TryFrom<SendOptions> for facade::SendOptions {
         let parse = |id: String| MessageId::parse(&id).ok_or(ApiMisuse::BadMessageId);
         Ok(Self {
             id: options.id.map(parse).transpose()?,
+            recipient: facade::RecipientHint::default(),
             deadline: options.deadline_ms.map(Duration::from_millis),
         })
     }

@@ -6,10 +6,12 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use sendpath_handoff::{AccountEvent, Admission, Sending, operation};
+use sendpath_protocol::account::{Answer, Inquiry};
 use sendpath_protocol::config::{DeviceConfig, ServerConfig};
 use sendpath_protocol::effect::OpId;
 use sendpath_protocol::error::ApiMisuse;
 use sendpath_protocol::jid::Jid;
+use sendpath_protocol::limits::gate::RecipientHint;
 use sendpath_protocol::mex::DocIds;
 use sendpath_protocol::send;
 use sendpath_protocol::session::{Content, SendRequest};
@@ -76,6 +78,15 @@ impl Account {
         self.request(Request::Logout(self.0.core.op(), keep_tokens))
     }
 
+    /// Deletes everything that is stored for the account: tokens, names, limits, timelines. The link
+    /// of this device stays.
+    ///
+    /// # Errors
+    /// [`EngineError::Closed`], [`EngineError::Forked`].
+    pub fn forget_account(&self) -> Result<(), EngineError> {
+        self.request(Request::Forget(self.0.core.op()))
+    }
+
     /// Sends a text. `to` is `<digits>@s.whatsapp.net`, `<digits>@lid` or the digits of a number.
     /// Returns at once; the outcome is in the [`Sending`].
     ///
@@ -133,6 +144,7 @@ impl Account {
         let request = SendRequest {
             to,
             content,
+            recipient: options.recipient,
             id: Some(id),
             deadline: options
                 .deadline
@@ -167,6 +179,20 @@ impl Account {
     pub fn status(&self) -> Result<Status, EngineError> {
         self.0.core.enter()?;
         Ok(self.0.shared.status())
+    }
+
+    /// Answers from what is known here, without the server: whether messages may be sent, what
+    /// happened with a contact, the account's limits. `None` while the account is not paired, or
+    /// its session is being rebuilt.
+    ///
+    /// # Errors
+    /// [`EngineError::Fault`] if the store fails, [`EngineError::Closed`], [`EngineError::Forked`],
+    /// [`EngineError::WouldDeadlock`].
+    pub fn ask(&self, inquiry: Inquiry) -> Result<Option<Answer>, EngineError> {
+        self.0.core.enter_blocking()?;
+        let (reply, answer) = mpsc::sync_channel(1);
+        self.request(Request::Ask(inquiry, reply))?;
+        answer.recv().unwrap_or(Err(EngineError::Closed))
     }
 
     /// Waits for the next event; `None` when `timeout` has passed, no timeout waits for ever. After
@@ -289,6 +315,8 @@ impl Default for AccountConfig {
 pub struct SendOptions {
     /// The message's id; `None` for a fresh one.
     pub id: Option<MessageId>,
+    /// What the host knows about the recipient that its address does not tell.
+    pub recipient: RecipientHint,
     /// Do not send later than this from now.
     pub deadline: Option<Duration>,
     /// Also put the outcome into the event queue, as [`AccountEvent::Done`].

@@ -1,6 +1,7 @@
 //! What the driver needs of a session and of a Noise link; nothing else of them is known here.
 
-use sendpath_protocol::error::Fault;
+use sendpath_protocol::account::{Answer, Inquiry};
+use sendpath_protocol::error::{Fault, StoreError};
 use sendpath_protocol::noise::{self, LinkError, LinkOutput};
 use sendpath_protocol::secret::Entropy;
 use sendpath_protocol::session::{Input, Session, SessionConfig, Status};
@@ -22,6 +23,13 @@ pub(crate) trait Machine {
     fn deadline(&self) -> Option<Mono>;
 
     fn status(&self) -> Status;
+
+    fn ask_account(
+        &mut self,
+        now: Now,
+        reader: &dyn Reader,
+        inquiry: &Inquiry,
+    ) -> Result<Option<Answer>, StoreError>;
 
     /// The scope that sessions of one account share; `None` before pairing.
     fn account_scope(&self) -> Option<&Scope>;
@@ -77,6 +85,15 @@ impl Machine for Session {
 
     fn status(&self) -> Status {
         Self::status(self)
+    }
+
+    fn ask_account(
+        &mut self,
+        now: Now,
+        reader: &dyn Reader,
+        inquiry: &Inquiry,
+    ) -> Result<Option<Answer>, StoreError> {
+        Self::ask_account(self, now, reader, inquiry)
     }
 
     fn account_scope(&self) -> Option<&Scope> {

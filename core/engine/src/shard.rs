@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender};
 
 use sendpath_handoff::Completer;
+use sendpath_protocol::account::{Answer, Inquiry};
 use sendpath_protocol::effect::{Effect, OpId};
 use sendpath_protocol::error::{Fault, StoreError};
 use sendpath_protocol::event::DisconnectReason;
@@ -57,11 +58,13 @@ pub(crate) struct Opening {
 
 /// What a host asks of an account.
 pub(crate) enum Request {
+    Ask(Inquiry, SyncSender<Result<Option<Answer>, EngineError>>),
     Cancel(OpId),
     /// The sender is dropped when it is done.
     Close(Option<SyncSender<()>>),
     Connect,
     Disconnect,
+    Forget(OpId),
     Logout(OpId, bool),
     Send(SendRequest, Completer),
 }
@@ -157,6 +160,14 @@ impl Shard {
         let (now, rng) = (self.clock.now(), &mut Random(&*self.clock));
         let command = |op, command| Work::from(Input::Command(op, command));
         match request {
+            Request::Ask(inquiry, reply) => {
+                let answer = guarded(|| match &mut slot.machine {
+                    Some(machine) => Ok(machine.ask_account(now, &*self.store, &inquiry)?),
+                    None => Ok(None),
+                });
+                // A host that no longer waits wants no answer.
+                let _ = reply.send(answer.map_err(EngineError::from));
+            }
             Request::Cancel(op) => slot.cancel(op),
             Request::Close(_reply) => return self.close(id),
             Request::Connect => {
@@ -170,6 +181,7 @@ impl Shard {
                 slot.lose(now, rng, DisconnectReason::Stopped);
                 slot.retry = slot.retry.filter(|_| slot.machine.is_none());
             }
+            Request::Forget(op) => slot.inbox.push_back(command(op, Command::ForgetAccount)),
             Request::Logout(op, keep_tokens) => {
                 let logout = Command::Logout { keep_tokens };
                 slot.inbox.push_back(command(op, logout));

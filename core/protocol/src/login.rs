@@ -143,6 +143,8 @@ mod tests {
             lid_migrated: Some(true),
             login_counter: 4,
             server_has_prekeys: false,
+            linked_at: None,
+            history_complete: None,
         }
     }
 

@@ -13,7 +13,7 @@ use super::error::ErrorObject;
 use super::event::EventObject;
 use super::raw::{self, Versioned};
 use super::{ACCOUNTS, guard_on};
-use crate::facade::{AccountEvent, Error, SendOptions, Status};
+use crate::facade::{AccountEvent, Error, RecipientHint, SendOptions, Status};
 
 /// What may be said about one message. Set everything to zero, then `struct_size`.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +49,7 @@ fn options(settings: *const SendSettings) -> Result<SendOptions, Error> {
     let id = id.map(|id| MessageId::parse(id).ok_or(ApiMisuse::BadMessageId));
     Ok(SendOptions {
         id: id.transpose()?,
+        recipient: RecipientHint::default(),
         deadline: (settings.deadline_ms != 0).then(|| Duration::from_millis(settings.deadline_ms)),
     })
 }

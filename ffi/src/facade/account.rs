@@ -5,15 +5,19 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use sendpath_engine as core;
+use sendpath_protocol::account::Inquiry;
 use sendpath_protocol::config::{DeviceConfig, ServerConfig};
 use sendpath_protocol::effect::OpId;
-use sendpath_protocol::verdict::MessageId;
+use sendpath_protocol::limits::gate::RecipientHint;
+use sendpath_protocol::verdict::{Cause, MessageId, Refusal};
 use tokio::runtime::Handle;
 
 use super::AccountStatus;
 use super::error::Error;
 use super::event::{AccountEvent, Completion};
+use super::limits::Limits;
 use super::pending::Pending;
+use super::questions::{self, Asked, CanSend, Explanation};
 use super::runtime::{self, Home, InFlight};
 
 /// How an account is opened.
@@ -43,6 +47,8 @@ impl From<AccountConfig> for core::AccountConfig {
 pub struct SendOptions {
     /// The id to send with; `None` for a fresh one.
     pub id: Option<MessageId>,
+    /// What the host knows about the recipient that its address does not tell.
+    pub recipient: RecipientHint,
     /// How long from now it may still be sent; `None` for as long as the account is open.
     pub deadline: Option<Duration>,
 }
@@ -105,6 +111,15 @@ impl Account {
         Ok(self.core()?.logout(keep_tokens)?)
     }
 
+    /// Deletes everything that is stored for the account: tokens, names, limits, timelines. The link
+    /// of this device stays.
+    ///
+    /// # Errors
+    /// `Closed`, `Forked`.
+    pub fn forget_account(&self) -> Result<(), Error> {
+        Ok(self.core()?.forget_account()?)
+    }
+
     /// Sends a text; the end comes as an [`AccountEvent::Outcome`].
     ///
     /// # Errors
@@ -136,6 +151,7 @@ impl Account {
     ) -> Result<core::Sending, Error> {
         let mut settings = core::SendOptions::default();
         settings.id = options.id;
+        settings.recipient = options.recipient;
         settings.deadline = options.deadline;
         settings.report = report;
         Ok(self.core()?.send_text(to, text, settings)?)
@@ -159,6 +175,38 @@ impl Account {
             .handle
             .spawn(async move { completer.complete(Completion::new(op, sending.await)) });
         Ok(op)
+    }
+
+    /// Whether messages to these may be sent, by what is known here; the server is not asked. `to`
+    /// as in [`Account::send_text`].
+    ///
+    /// # Errors
+    /// `NotPaired`, a misuse, a failing store, `Closed`, `Forked`, `WouldDeadlock`.
+    pub fn can_send(&self, to: &[&str], hint: RecipientHint) -> Result<Vec<CanSend>, Error> {
+        self.ask(questions::can_send(to, hint)?)
+    }
+
+    /// What happened with a contact, and what is known about it.
+    ///
+    /// # Errors
+    /// As [`Account::can_send`].
+    pub fn explain(&self, to: &str) -> Result<Explanation, Error> {
+        self.ask(questions::explain(to)?)
+    }
+
+    /// The limits of the account, with when and from whom each is known.
+    ///
+    /// # Errors
+    /// As [`Account::can_send`].
+    pub fn limits(&self) -> Result<Limits, Error> {
+        self.ask(Inquiry::Limits)
+    }
+
+    fn ask<A: Asked>(&self, inquiry: Inquiry) -> Result<A, Error> {
+        runtime::may_block()?;
+        let answer = self.core()?.ask(inquiry)?;
+        let unpaired = || Refusal::local(None, Cause::NotPaired);
+        A::of(answer.ok_or_else(unpaired)?)
     }
 
     /// The host no longer wants the operation. What has left stays sent; its end comes as usual.

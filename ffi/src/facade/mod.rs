@@ -21,6 +21,7 @@ mod json;
 mod kind;
 mod limits;
 mod pending;
+mod questions;
 mod runtime;
 mod state;
 mod status;
@@ -37,6 +38,7 @@ pub use guest::{
 pub use kind::{EventKind, Field};
 pub use limits::Limits;
 pub use pending::Pending;
+pub use questions::{CanSend, Explanation, MaySend};
 pub use runtime::{may_block, within_library};
 pub use sendpath_engine::StoreSpec;
 pub use state::{AccountStatus, Phase};

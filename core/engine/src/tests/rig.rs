@@ -7,11 +7,13 @@ use std::time::Duration;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use sendpath_handoff::{AccountEvent, Sending, operation};
+use sendpath_protocol::account::{Answer, Inquiry};
 use sendpath_protocol::config::ServerConfig;
 use sendpath_protocol::effect::{Effect, OpId, Reconnect, Stanza};
-use sendpath_protocol::error::Fault;
+use sendpath_protocol::error::{Fault, StoreError};
 use sendpath_protocol::event::{DisconnectReason, Event};
 use sendpath_protocol::jid::Jid;
+use sendpath_protocol::limits::gate::RecipientHint;
 use sendpath_protocol::noise::{LinkError, LinkOutput};
 use sendpath_protocol::secret::Entropy;
 use sendpath_protocol::session::{
@@ -106,6 +108,7 @@ impl Rig {
         let (sending, completer) = operation(op, id.clone(), None, None, Box::new(cancel));
         let request = SendRequest {
             to: Jid::pn("1"),
+            recipient: RecipientHint::Ordinary,
             content: Content::Text(text.into()),
             id: Some(id),
             deadline: None,
@@ -346,6 +349,7 @@ impl Machine for Scripted {
         txn::step(now, rng, reader, |cx| {
             match input {
                 Input::Command(op, Command::Send(request)) => self.send(cx, op, request)?,
+                Input::Command(_, Command::ForgetAccount) => {}
                 Input::Command(_, Command::Logout { .. }) => {
                     let reason = DisconnectReason::Stopped;
                     cx.effect(Event::LoggedOut { reason });
@@ -396,6 +400,15 @@ impl Machine for Scripted {
             queued: 0,
             ignored: 0,
         }
+    }
+
+    fn ask_account(
+        &mut self,
+        _now: Now,
+        _reader: &dyn Reader,
+        _inquiry: &Inquiry,
+    ) -> Result<Option<Answer>, StoreError> {
+        Ok(None)
     }
 
     fn account_scope(&self) -> Option<&Scope> {

@@ -3,21 +3,27 @@
 use std::collections::BTreeMap;
 
 use crate::abprops;
-use crate::account::Account;
+use crate::account::{Account, adopt};
 use crate::error::{Fault, StoreError};
 use crate::event::Event;
+use crate::history::{self, Blob, HistoryError, HistoryReport};
 use crate::jid::Jid;
 use crate::lidmap::{self, Learned, Mapping};
 use crate::mex::Update;
 use crate::peer::{Names, PeerKey};
 use crate::secret::SecretBytes;
+use crate::tctoken::journal;
 use crate::tctoken::stanza::Notification;
+use crate::tctoken::timeline::What;
 use crate::time::UnixSeconds;
 use crate::txn::{Cx, Scope, Txn};
 use crate::wap::Node;
 
-/// Contacts that wrote since the start of this process, with the server time of the last message;
-/// bounded, so that a busy account forgets some.
+/// How often it is noted that a contact wrote, in seconds: every message would cost a row.
+const A_DAY: i64 = 86_400;
+
+/// Contacts that wrote since the start of this process, with the server time that was noted; bounded,
+/// so that a busy account forgets some and finds them in their timelines.
 #[derive(Debug, Default)]
 pub struct Heard(BTreeMap<PeerKey, UnixSeconds>);
 
@@ -51,7 +57,7 @@ impl Account {
         now: UnixSeconds,
     ) -> Result<bool, Fault> {
         match node.text("type").as_deref() {
-            Some("mex") => Ok(self.pushed(cx, node, now)),
+            Some("mex") => self.pushed(cx, node, now),
             Some("server") if abprops::is_update(node) => {
                 self.props.notified();
                 self.ask_props(cx, now);
@@ -65,13 +71,16 @@ impl Account {
         }
     }
 
-    fn pushed(&mut self, cx: &mut Cx<'_>, node: &Node, now: UnixSeconds) -> bool {
+    fn pushed(&mut self, cx: &mut Cx<'_>, node: &Node, now: UnixSeconds) -> Result<bool, Fault> {
         let Some(update) = Update::parse(node) else {
-            return false;
+            return Ok(false);
         };
         self.timelock.pushed(cx, &update, now);
         self.capping.pushed(cx, &update, now);
-        true
+        if let Some((old, new)) = adopt::lid_change(&update) {
+            self.tokens.lid_changed(cx, &old, &new, now)?;
+        }
+        Ok(true)
     }
 
     /// Tokens that contacts gave us, and copies of what our other devices issued.
@@ -130,10 +139,27 @@ impl Account {
         let names = lidmap::resolve(&cx.txn, self.scope(), &peer)?;
         let due = self.tokens.identity_changed(cx, jid, &names, now);
         self.issue(due);
+        self.tokens
+            .note(cx, jid, &names, What::IdentityChanged, now);
         if let Some(peer) = names.canonical() {
             cx.effect(Event::IdentityChanged { peer: peer.clone() });
         }
         Ok(())
+    }
+
+    /// A history sync as downloaded or inflated: pairs, salt and tokens. The inner error is for a
+    /// blob that cannot be read; nothing has changed then.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn history(
+        &mut self,
+        cx: &mut Cx<'_>,
+        slot: &Scope,
+        blob: &[u8],
+        now: UnixSeconds,
+    ) -> Result<Result<HistoryReport, HistoryError>, Fault> {
+        history::apply(cx, &mut self.tokens, slot, &Blob::new(blob), now)
     }
 
     /// A host that fetches the AB props itself has these values, as pairs of code and value.
@@ -150,10 +176,34 @@ impl Account {
     /// What the store says.
     pub fn wrote(&mut self, cx: &mut Cx<'_>, from: &Jid, now: UnixSeconds) -> Result<(), Fault> {
         let names = self.names(&cx.txn, from)?;
-        if let Some(peer) = names.canonical() {
+        let Some(peer) = names.canonical() else {
+            return Ok(());
+        };
+        let noted = self.heard_last(&cx.txn, &names)?;
+        if noted.is_none_or(|last| now.since(last) >= A_DAY) {
+            self.tokens.note(cx, from, &names, What::Wrote, now);
             self.heard.add(peer.clone(), now);
         }
         Ok(())
+    }
+
+    /// When the contact wrote last, give or take a day; `None` when it never did or the timeline
+    /// does not go back that far.
+    pub(super) fn heard_last(
+        &self,
+        txn: &Txn<'_>,
+        names: &Names,
+    ) -> Result<Option<UnixSeconds>, StoreError> {
+        let Some(peer) = names.canonical() else {
+            return Ok(None);
+        };
+        if let Some(last) = self.heard.last(peer) {
+            return Ok(Some(last));
+        }
+        let timeline = journal::load(txn, self.scope(), names)?;
+        let mut wrote = timeline.entries().iter().rev();
+        let wrote = wrote.find(|entry| entry.what == What::Wrote);
+        Ok(wrote.map(|entry| entry.last))
     }
 
     /// The host's library issued our token to a contact at `t` by itself.

@@ -14,23 +14,33 @@ pub mod adopt;
 
 mod facts;
 mod query;
+mod questions;
 mod refusal;
 mod sending;
 
 use crate::abprops::Props;
-use crate::error::{Fault, StoreError};
+use crate::device::Forgotten;
+use crate::error::Fault;
+use crate::event::Event;
+use crate::jid::Jid;
 use crate::limits::breaker::Breaker;
 use crate::limits::capping::Capping;
 use crate::limits::pull::Reason;
+use crate::limits::silent::Watch;
 use crate::limits::timelock::Timelock;
 use crate::mex::{DocIds, Question};
+use crate::peer::{AccountKey, Names, PeerKey};
 use crate::tctoken::Tokens;
+use crate::tctoken::journal;
 use crate::tctoken::policy::Own;
+use crate::tctoken::prune::Pruner;
+use crate::tctoken::timeline::What;
 use crate::time::{Millis, Mono, Now, UnixSeconds};
-use crate::txn::{Cx, Scope, Txn};
+use crate::txn::{Cx, Scope};
 
 pub use facts::Heard;
 pub use query::{Purpose, Query};
+pub use questions::{Answer, CanSend, Inquiry, MaySend};
 pub use refusal::{Refused, Settled};
 pub use sending::{Plan, Sent};
 
@@ -46,6 +56,9 @@ pub struct Account {
     timelock: Timelock,
     capping: Capping,
     breaker: Breaker,
+    silent: Watch,
+    /// `None` before the first connection.
+    pruner: Option<Pruner>,
     documents: DocIds,
     queries: Vec<Query>,
     /// 463s that wait for the pull.
@@ -56,16 +69,37 @@ pub struct Account {
     online: bool,
     /// When the limits are asked for, after a login.
     bootstrap: Option<Mono>,
+    background: Background,
     /// When the known end of a lock passes, and when the props are due.
     wound: [Option<Mono>; 2],
 }
 
+/// What is known about the link of the account, for the diagnosis of refusals.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Background {
+    /// Server time of the pairing.
+    pub linked_at: Option<UnixSeconds>,
+    /// Whether the phone has sent all of its history; `None` when nobody knows.
+    pub history_complete: Option<bool>,
+    /// Whether the account's 1:1 chats are addressed by LID.
+    pub lid_migrated: Option<bool>,
+}
+
 impl Account {
-    /// The machine of `own` with what is stored; `None` when the account has no name.
+    /// The machine of `own` with what is stored; `None` when the account has no name. What was
+    /// stored under our phone number while nobody knew our LID comes along.
     ///
     /// # Errors
     /// What the store says.
-    pub fn load(txn: &Txn<'_>, own: Own, documents: DocIds) -> Result<Option<Self>, StoreError> {
+    pub fn load(cx: &mut Cx<'_>, own: Own, documents: DocIds) -> Result<Option<Self>, Fault> {
+        if let Names {
+            lid: Some(lid),
+            pn: Some(pn),
+        } = own.names()
+        {
+            adopt::own_lid(cx, &AccountKey(pn), &AccountKey(lid))?;
+        }
+        let txn = &cx.txn;
         let Some(account) = own.account() else {
             return Ok(None);
         };
@@ -81,6 +115,8 @@ impl Account {
             timelock: Timelock::load(txn, &scope)?,
             capping: Capping::load(txn, &scope)?,
             breaker: Breaker::load(txn, &scope)?,
+            silent: Watch::default(),
+            pruner: None,
             documents,
             queries: Vec::new(),
             open: Vec::new(),
@@ -89,8 +125,29 @@ impl Account {
             heard: Heard::default(),
             online: false,
             bootstrap: None,
+            background: Background::default(),
             wound: [None; 2],
         }))
+    }
+
+    /// Deletes everything that is stored for the account: tokens, names, limits, timelines. What
+    /// was asked and not answered is forgotten, too.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn forget(&mut self, cx: &mut Cx<'_>, now: UnixSeconds) -> Result<(), Fault> {
+        let nameless = Fault::Bug("an account has a name");
+        let own = self.own().clone();
+        let key = own.account().ok_or(nameless.clone())?;
+        while adopt::forget_account(cx, &key)? == Forgotten::More {}
+        journal::note_account(cx, self.scope(), What::Forgotten, now)?;
+        let fresh = Self::load(cx, own, self.documents.clone())?.ok_or(nameless)?;
+        let old = std::mem::replace(self, fresh);
+        self.background = old.background;
+        if old.online {
+            self.connected(cx, now);
+        }
+        Ok(())
     }
 
     /// The owner of all rows.
@@ -108,11 +165,23 @@ impl Account {
         self.online
     }
 
+    /// What is known about the link; it is not stored here.
+    pub const fn set_background(&mut self, background: Background) {
+        self.background = background;
+    }
+
+    /// Whether `jid` is a device of this account.
+    pub fn is_own(&self, jid: &Jid) -> bool {
+        PeerKey::of(jid).is_some_and(|peer| self.own().is(&peer))
+    }
+
     /// The connection is up and logged in: queries leave from now on.
     pub fn connected(&mut self, cx: &Cx<'_>, now: UnixSeconds) {
         self.online = true;
         self.bootstrap = Some(cx.now.mono.plus(BOOTSTRAP));
         self.tokens.hold_issues(false);
+        self.pruner
+            .get_or_insert_with(|| Pruner::start(cx.now.mono));
         self.props.notified();
         self.ask_props(cx, now);
     }
@@ -143,6 +212,9 @@ impl Account {
     /// What the store says.
     pub fn stop(&mut self, cx: &mut Cx<'_>, now: UnixSeconds) -> Result<(), Fault> {
         self.tokens.stop();
+        if let Some(pruner) = &mut self.pruner {
+            pruner.stop();
+        }
         self.settle_open(cx, false, now)?;
         self.disconnected();
         Ok(())
@@ -150,15 +222,23 @@ impl Account {
 
     /// When [`Account::tick`] has something to do; `None` for never.
     pub fn deadline(&self) -> Option<Mono> {
-        let due = [self.tokens.deadline(), self.bootstrap];
+        let due = [
+            self.tokens.deadline(),
+            self.bootstrap,
+            self.silent.deadline(),
+            self.pruner.as_ref().and_then(Pruner::deadline),
+        ];
         let all = due.into_iter().chain(self.wound).flatten();
         all.filter(|_| self.online).min()
     }
 
     /// What time brings. Calling it late or twice does no harm.
-    pub fn tick(&mut self, cx: &mut Cx<'_>, now: UnixSeconds) {
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn tick(&mut self, cx: &mut Cx<'_>, now: UnixSeconds) -> Result<(), Fault> {
         if !self.online {
-            return;
+            return Ok(());
         }
         if self.bootstrap.is_some_and(|at| at <= cx.now.mono) {
             self.bootstrap = None;
@@ -168,11 +248,18 @@ impl Account {
             }
         }
         self.ask_props(cx, now);
+        for (peer, ids) in self.silent.due(cx.now.mono) {
+            cx.effect(Event::SilentDrop { peer, ids });
+        }
         if self.timelock.tick(cx.now.mono, now) {
             self.ask(Question::ReachoutTimelock, 0);
         }
         let due = self.tokens.tick(cx.now.mono);
         self.issue(due);
+        if let Some(pruner) = &mut self.pruner {
+            pruner.tick(cx, &mut self.tokens, now)?;
+        }
+        Ok(())
     }
 
     /// Brings the deadlines up to date at the end of a step.

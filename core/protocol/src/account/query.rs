@@ -60,7 +60,7 @@ impl Account {
         now: UnixSeconds,
     ) -> Result<(), Fault> {
         match purpose {
-            Purpose::Issue { peer, t } => self.issued(cx, peer, *t, end),
+            Purpose::Issue { peer, t } => self.issued(cx, (peer, *t), end, now),
             Purpose::Props => {
                 self.props_answered(cx, end, now);
                 Ok(())
@@ -72,9 +72,9 @@ impl Account {
     fn issued(
         &mut self,
         cx: &mut Cx<'_>,
-        peer: &PeerKey,
-        t: UnixSeconds,
+        (peer, t): (&PeerKey, UnixSeconds),
         end: &IqEnd,
+        now: UnixSeconds,
     ) -> Result<(), Fault> {
         let end = match end {
             IqEnd::Result(_) => issue::IqEnd::Ok,
@@ -82,7 +82,7 @@ impl Account {
             IqEnd::Timeout => issue::IqEnd::Timeout,
             IqEnd::Disconnected => issue::IqEnd::Disconnected,
         };
-        let due = self.tokens.iq_result(cx, peer, t, end)?;
+        let due = self.tokens.iq_result(cx, peer, t, end, now)?;
         self.issue(due);
         Ok(())
     }

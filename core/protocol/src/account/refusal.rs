@@ -10,11 +10,14 @@ use crate::error::Fault;
 use crate::event::Event;
 use crate::jid::Jid;
 use crate::limits::classify::{self, Diagnosis, Evidence, Fact, Limit, code};
+use crate::limits::gate::RecipientHint;
 use crate::limits::pull::{Pull, Reason};
 use crate::limits::timelock;
 use crate::mex::Question;
 use crate::peer::PeerKey;
+use crate::tctoken::AttachRecord;
 use crate::tctoken::policy::class;
+use crate::tctoken::timeline::What;
 use crate::time::UnixSeconds;
 use crate::txn::Cx;
 use crate::verdict::{Attached, Cause, MessageId, Next, Refusal};
@@ -26,8 +29,10 @@ pub struct Refused {
     pub id: MessageId,
     /// The wire recipient; `None` if the record of the message is gone.
     pub to: Option<Jid>,
-    /// What the stanza carried.
-    pub attached: Attached,
+    /// What the stanza carried, why nothing else, and by which window that was decided.
+    pub carried: AttachRecord,
+    /// What the host knew about the recipient.
+    pub hint: RecipientHint,
     /// Server time when the stanza was built.
     pub built: UnixSeconds,
     /// `ack@error`.
@@ -154,7 +159,7 @@ impl Account {
             id: Some(refused.id.clone()),
             cause: diagnosis.cause,
             code: Some(refused.code),
-            attached: refused.attached,
+            attached: refused.carried.attached,
             until: diagnosis.until,
             evidence: evidence.map(Box::new),
         };
@@ -180,11 +185,11 @@ impl Account {
         now: UnixSeconds,
     ) -> Result<(Diagnosis, Evidence), Fault> {
         let names = self.names(&cx.txn, to)?;
-        let facts = (refused.attached, refused.built);
+        let facts = (refused.carried.attached, refused.built);
         let token = self.tokens.evidence(&cx.txn, to, &names, facts, now)?;
         let capped = self.capping.capped(&self.props.capping(), now);
-        let last = names.canonical().and_then(|peer| self.heard.last(peer));
-        // Silence since the start of this process proves nothing.
+        let last = self.heard_last(&cx.txn, &names)?;
+        // Silence proves nothing: the contact may have written while we were away.
         let wrote_recently = match last {
             Some(t) if now.since(t) < classify::WARM => Fact::Yes,
             _ => Fact::Unknown,
@@ -194,16 +199,29 @@ impl Account {
             capping: capped.map_or(Limit::Inactive, |capped| Limit::Active(Some(capped.until))),
             token,
             wrote_recently,
-            ..Evidence::new(refused.code, class(to, self.own()), refused.attached)
+            history_complete: fact(self.background.history_complete),
+            paired_for: self.background.linked_at.map(|at| now.since(at)),
+            address_fits: fact(
+                self.background
+                    .lid_migrated
+                    .map(|by_lid| by_lid == to.is_lid()),
+            ),
+            hint: refused.hint,
+            ..Evidence::new(refused.code, class(to, self.own()), refused.carried)
         };
         let diagnosis = classify::classify(&evidence, now);
         let token_refused = matches!(
             diagnosis.cause,
             Cause::TokenRefused | Cause::TimelockedTokenRefused
         );
-        if let (true, Attached::Tctoken { t }) = (token_refused, refused.attached) {
+        if let (true, Attached::Tctoken { t }) = (token_refused, refused.carried.attached) {
             self.tokens.token_refused(cx, to, &names, t)?;
         }
+        let what = What::Refused {
+            code: Some(refused.code),
+            cause: diagnosis.cause,
+        };
+        self.tokens.note(cx, to, &names, what, now);
         Ok((diagnosis, evidence))
     }
 
@@ -216,5 +234,13 @@ impl Account {
                 ids,
             });
         }
+    }
+}
+
+const fn fact(known: Option<bool>) -> Fact {
+    match known {
+        None => Fact::Unknown,
+        Some(false) => Fact::No,
+        Some(true) => Fact::Yes,
     }
 }

@@ -1,12 +1,14 @@
 //! One message: what it carries, whether it may leave, and how it ended.
 
 use crate::account::Account;
-use crate::error::StoreError;
+use crate::error::{Fault, StoreError};
 use crate::jid::Jid;
 use crate::limits::gate::{Gate, RecipientHint, gate};
+use crate::limits::timelock;
 use crate::peer::Names;
-use crate::tctoken::Attach;
 use crate::tctoken::policy::{Freshness, MessageKind, class};
+use crate::tctoken::timeline::What;
+use crate::tctoken::{Attach, AttachRecord};
 use crate::time::UnixSeconds;
 use crate::txn::{Cx, Txn};
 use crate::verdict::{Attached, MessageId, Refusal};
@@ -31,6 +33,10 @@ pub struct Sent<'a> {
     pub names: &'a Names,
     /// What it is.
     pub kind: MessageKind,
+    /// What it carries.
+    pub attached: Attached,
+    /// Our own token may be issued behind it; false when the host's library does so by itself.
+    pub issue: bool,
 }
 
 impl Account {
@@ -67,6 +73,11 @@ impl Account {
         now: UnixSeconds,
     ) -> Attach {
         self.tokens.attach(txn, to, names, kind, now)
+    }
+
+    /// What is kept of the decision `attach`, for the diagnosis of a refusal.
+    pub fn carried(&self, attach: &Attach, now: UnixSeconds) -> AttachRecord {
+        attach.record(self.tokens.props(), now)
     }
 
     /// Until when an answer of [`Account::attach`] holds if nothing is written meanwhile: tokens
@@ -136,17 +147,43 @@ impl Account {
         self.tokens.issued_at(txn, names)
     }
 
-    /// The server accepted a message that carried `attached`.
-    pub fn accepted(&mut self, cx: &mut Cx<'_>, attached: Attached) {
+    /// The server accepted a message to `to` that carried `attached`.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn accepted(
+        &mut self,
+        cx: &mut Cx<'_>,
+        id: &MessageId,
+        to: &Jid,
+        attached: Attached,
+        now: UnixSeconds,
+    ) -> Result<(), Fault> {
         self.breaker.accepted(cx, attached);
+        let names = self.names(&cx.txn, to)?;
+        self.tokens.note(cx, to, &names, What::Accepted, now);
+        let locked = matches!(self.timelock.phase(now), timelock::Phase::Active { .. });
+        if let Some(peer) = names.canonical().filter(|peer| !self.own().is(peer)) {
+            let peer = peer.clone();
+            self.silent.accepted(id.clone(), peer, cx.now.mono, locked);
+        }
+        Ok(())
     }
 
-    /// Other devices have these messages of ours.
-    pub fn arrived(&mut self, _ids: &[MessageId]) {}
+    /// A device of somebody else has these messages of ours.
+    pub fn arrived(&mut self, ids: &[MessageId]) {
+        for id in ids {
+            self.silent.receipt(id);
+        }
+    }
 
-    /// A message was handed to the connection; our own token may be issued behind it.
-    pub fn handed(&mut self, cx: &Cx<'_>, sent: Sent<'_>, now: UnixSeconds) {
-        let due = self.tokens.sent(cx, sent.to, sent.names, sent.kind, now);
-        self.issue(due);
+    /// A message was handed to the connection.
+    pub fn handed(&mut self, cx: &mut Cx<'_>, sent: Sent<'_>, now: UnixSeconds) {
+        let what = What::Attached(sent.attached);
+        self.tokens.note(cx, sent.to, sent.names, what, now);
+        if sent.issue {
+            let due = self.tokens.sent(cx, sent.to, sent.names, sent.kind, now);
+            self.issue(due);
+        }
     }
 }

@@ -110,6 +110,10 @@ pub struct Paired {
     pub login_counter: u32,
     /// The server has one-time prekeys of ours.
     pub server_has_prekeys: bool,
+    /// Server time of the pairing; `None` in rows that do not say.
+    pub linked_at: Option<UnixSeconds>,
+    /// Whether the phone has sent all of its history; `None` while it has sent nothing of it.
+    pub history_complete: Option<bool>,
 }
 
 impl Paired {
@@ -125,6 +129,8 @@ impl Paired {
             lid_migrated: None,
             login_counter: 0,
             server_has_prekeys: false,
+            linked_at: None,
+            history_complete: None,
         }
     }
 

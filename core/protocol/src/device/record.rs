@@ -142,6 +142,10 @@ struct PairedRow {
     login_counter: u32,
     #[prost(bool, tag = "9")]
     server_has_prekeys: bool,
+    #[prost(int64, optional, tag = "10")]
+    linked_at: Option<i64>,
+    #[prost(bool, optional, tag = "11")]
+    history_complete: Option<bool>,
 }
 
 impl From<&Paired> for PairedRow {
@@ -156,6 +160,8 @@ impl From<&Paired> for PairedRow {
             lid_migrated,
             login_counter,
             server_has_prekeys,
+            linked_at,
+            history_complete,
         } = paired.clone();
         Self {
             jid: jid.reveal(),
@@ -167,6 +173,8 @@ impl From<&Paired> for PairedRow {
             lid_migrated,
             login_counter,
             server_has_prekeys,
+            linked_at: linked_at.map(|t| t.0),
+            history_complete,
         }
     }
 }
@@ -184,6 +192,8 @@ impl PairedRow {
             lid_migrated: row.lid_migrated,
             login_counter: row.login_counter,
             server_has_prekeys: row.server_has_prekeys,
+            linked_at: row.linked_at.map(UnixSeconds),
+            history_complete: row.history_complete,
         })
     }
 }
@@ -204,6 +214,8 @@ pub(super) mod tests {
             lid_migrated: Some(false),
             login_counter: 3,
             server_has_prekeys: true,
+            linked_at: Some(UnixSeconds(9)),
+            history_complete: Some(true),
         }
     }
 
@@ -253,7 +265,7 @@ pub(super) mod tests {
             "3806",
             &format!("4220{}", "07".repeat(32)),
             "48ad065001",
-            "623f",
+            "6243",
             "0a18343931353535313a3740732e77686174736170702e6e6574",
             "120837373a37406c6964",
             "1a03010203",
@@ -262,6 +274,7 @@ pub(super) mod tests {
             "3800",
             "4003",
             "4801",
+            "50095801",
             "68017003",
         ];
         assert_eq!(hex::encode(device.to_row()), expected.concat());

@@ -1,6 +1,6 @@
 //! What a host tells: facts of its connection, typed, coarse or raw.
 
-use crate::account::Purpose;
+use crate::account::{Background, Purpose};
 use crate::jid::Jid;
 use crate::mex::DocIds;
 use crate::secret::SecretBytes;
@@ -31,12 +31,19 @@ pub enum Fact {
         /// The nack code.
         code: Option<u16>,
     },
+    /// What is known about the link of the account, for the diagnosis of refusals.
+    Background(Background),
     /// The server begins (true) or has ended to deliver what it kept while the host was away.
     Backlog(bool),
     /// Logged in.
     Connected,
     /// The connection is gone; work that was taken is lost.
     Disconnected,
+    /// Delete everything that is stored for the account.
+    Forget,
+    /// A history sync: the blob as downloaded (compressed) or inflated. One that cannot be read is
+    /// counted and changes nothing.
+    History(Vec<u8>),
     /// A message was handed to the connection.
     Handed {
         /// The message.

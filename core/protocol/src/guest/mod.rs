@@ -19,15 +19,15 @@ mod sends;
 mod stanza;
 mod work;
 
-use crate::account::Account;
-use crate::error::Fault;
+use crate::account::{Account, Answer, Inquiry};
+use crate::error::{Fault, StoreError};
 use crate::jid::Jid;
 use crate::peer::PeerKey;
 use crate::secret::{Entropy, EntropyExt, SecretBytes};
 use crate::tctoken::policy::Own;
 use crate::tctoken::stanza::{MAX_TOKEN_BYTES, Notification, Token};
 use crate::time::{Mono, Now, ServerClock, UnixSeconds};
-use crate::txn::{self, Cx, Reader, Scope, Step};
+use crate::txn::{self, Cx, Reader, Scope, Step, Txn};
 use crate::{lidmap, nct};
 
 pub use fact::{Fact, GuestConfig, Row, RowPut, WorkEnd};
@@ -67,7 +67,7 @@ impl Guest {
     ) -> Result<(Self, Step), Fault> {
         let mut opened = None;
         let step = txn::step(now, rng, reader, |cx| {
-            let account = Account::load(&cx.txn, own, config.documents.clone())?;
+            let account = Account::load(cx, own, config.documents.clone())?;
             let mut account = account.ok_or(Fault::Bug("an account has a name"))?;
             account.connected(cx, now.unix());
             let prefix = format!("sp{:x}-", cx.rng.below(1 << 24));
@@ -115,6 +115,21 @@ impl Guest {
         Ok(step)
     }
 
+    /// Answers from what is known here: whether messages may be sent, what happened with a contact,
+    /// the account's limits.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn ask(
+        &mut self,
+        now: Now,
+        reader: &dyn Reader,
+        inquiry: &Inquiry,
+    ) -> Result<Answer, StoreError> {
+        let server = self.clock.unix(now);
+        self.account.answer(&Txn::reading(reader), inquiry, server)
+    }
+
     /// The work that is not done, oldest first: the same entries until they are reported.
     pub fn outgoing(&self) -> impl Iterator<Item = &Work> {
         self.work.open()
@@ -158,6 +173,18 @@ impl Guest {
             Fact::Connected => self.connected(cx),
             Fact::Disconnected => self.disconnected(cx)?,
             Fact::Handed { id, to, kind } => self.handed(cx, id, to, kind)?,
+            Fact::Background(background) => self.account.set_background(background),
+            Fact::Forget => {
+                self.cache.clear();
+                self.work.drain();
+                self.account.forget(cx, now)?;
+            }
+            Fact::History(blob) => {
+                self.cache.clear();
+                if self.account.history(cx, &self.slot, &blob, now)?.is_err() {
+                    self.ignored += 1;
+                }
+            }
             Fact::IdentityChanged(jid) => self.account.identity_changed(cx, &jid, now)?,
             Fact::Mapping(one, other) => match lidmap::Mapping::of(&one, &other) {
                 Some(pair) => self.learn(cx, &pair)?,
@@ -261,8 +288,7 @@ impl Guest {
             let end = crate::stream::iq::IqEnd::Timeout;
             self.account.answered(cx, &purpose, &end, now)?;
         }
-        self.account.tick(cx, now);
-        Ok(())
+        self.account.tick(cx, now)
     }
 
     fn work_done(&mut self, cx: &mut Cx<'_>, id: u64, end: WorkEnd) -> Result<(), Fault> {

@@ -8,10 +8,11 @@ use crate::event::Event;
 use crate::guest::Guest;
 use crate::jid::Jid;
 use crate::limits::gate::RecipientHint;
+use crate::tctoken::AttachRecord;
 use crate::tctoken::policy::MessageKind;
 use crate::time::UnixSeconds;
 use crate::txn::Cx;
-use crate::verdict::{Attached, MessageId, Outcome};
+use crate::verdict::{MessageId, Outcome};
 
 /// Messages remembered at a time; the oldest are forgotten first, and their answers then change
 /// nothing.
@@ -27,7 +28,7 @@ pub(super) struct Sends {
 #[derive(Debug)]
 struct Handed {
     to: Jid,
-    attached: Attached,
+    carried: AttachRecord,
     built: UnixSeconds,
 }
 
@@ -68,7 +69,7 @@ impl Guest {
             .plan(&cx.txn, &to, kind, RecipientHint::Ordinary, now)?;
         let handed = Handed {
             to: to.clone(),
-            attached: plan.attach.summary(),
+            carried: self.account.carried(&plan.attach, now),
             built: now,
         };
         if !self.sends.add(id, handed) {
@@ -79,10 +80,10 @@ impl Guest {
             to: &to,
             names: &plan.names,
             kind,
+            attached: plan.attach.summary(),
+            issue: !self.config.host_issues,
         };
-        if !self.config.host_issues {
-            self.account.handed(cx, sent, now);
-        }
+        self.account.handed(cx, sent, now);
         Ok(())
     }
 
@@ -98,13 +99,14 @@ impl Guest {
             return Ok(());
         };
         let Some(code) = code else {
-            self.account.accepted(cx, handed.attached);
-            return Ok(());
+            let (to, attached) = (&handed.to, handed.carried.attached);
+            return self.account.accepted(cx, id, to, attached, now);
         };
         let refused = Refused {
             id: id.clone(),
             to: Some(handed.to),
-            attached: handed.attached,
+            carried: handed.carried,
+            hint: RecipientHint::Ordinary,
             built: handed.built,
             code,
         };

@@ -3,6 +3,7 @@
 use crate::error::Fault;
 use crate::guest::{Guest, WorkEnd};
 use crate::lidmap::Mapping;
+use crate::stream::ack;
 use crate::time::UnixSeconds;
 use crate::txn::Cx;
 use crate::verdict::MessageId;
@@ -87,13 +88,12 @@ impl Guest {
     }
 
     fn receipt_stanza(&mut self, receipt: &Node) {
-        if receipt.is("type", "retry") {
-            return;
+        let from = receipt
+            .address("participant")
+            .or_else(|| receipt.address("from"));
+        let theirs = from.is_some_and(|from| !self.account.is_own(&from));
+        if theirs && !receipt.is("type", "retry") {
+            self.account.arrived(&ack::receipt_ids(receipt));
         }
-        let listed = receipt.find("list").map(Node::nodes).unwrap_or_default();
-        let more = listed.iter().filter_map(|item| item.text("id"));
-        let ids = receipt.text("id").into_iter().chain(more);
-        let ids: Vec<_> = ids.filter_map(|id| MessageId::parse(&id)).collect();
-        self.account.arrived(&ids);
     }
 }

@@ -90,6 +90,7 @@ fn link(
         platform,
         business_name,
         lid_migrated,
+        linked_at: Some(device.clock.unix(cx.now)),
         ..Paired::new(jid.clone(), lid.clone(), signed.account)
     };
     let pair = lid.as_ref().and_then(|lid| Mapping::of(&jid, lid));

@@ -16,6 +16,7 @@ use std::collections::BTreeSet;
 
 use crate::effect::OpId;
 use crate::jid::Jid;
+use crate::limits::gate::RecipientHint;
 use crate::peer::{DeviceAddress, PeerKey};
 use crate::time::Mono;
 use crate::verdict::MessageId;
@@ -29,6 +30,8 @@ pub struct Outgoing {
     pub id: MessageId,
     /// The account as the host named it.
     pub to: Jid,
+    /// What the host knows about the recipient.
+    pub hint: RecipientHint,
     /// The `Message` protobuf, unpadded.
     pub payload: Payload,
     /// Do not send after this.
@@ -147,6 +150,7 @@ mod tests {
             op: OpId(1),
             id: MessageId::parse("A").unwrap(),
             to: Jid::pn("1"),
+            hint: RecipientHint::Ordinary,
             payload: Payload(vec![1]),
             deadline: None,
             stage,

@@ -63,8 +63,9 @@ impl Session {
                 self.compare_devices(cx, &record, &theirs)?;
             }
             let attached = record.attached();
-            if let Some(account) = &mut self.account {
-                account.accepted(cx, attached);
+            let now = self.server_now(cx);
+            if let (Some(account), Some(to)) = (&mut self.account, record.recipient()) {
+                account.accepted(cx, &id, &to, attached, now)?;
             }
             self.done(
                 cx,
@@ -94,7 +95,8 @@ impl Session {
         let refused = Refused {
             id: id.clone(),
             to: record.recipient(),
-            attached: record.attached(),
+            carried: record.carried(),
+            hint: record.hint(),
             built: UnixSeconds(record.built),
             code,
         };

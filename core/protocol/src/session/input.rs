@@ -4,6 +4,7 @@ use crate::config::{DeviceConfig, ServerConfig};
 use crate::effect::OpId;
 use crate::event::DisconnectReason;
 use crate::jid::Jid;
+use crate::limits::gate::RecipientHint;
 use crate::mex::DocIds;
 use crate::time::Mono;
 use crate::verdict::MessageId;
@@ -41,6 +42,9 @@ pub enum Input {
 /// What a host may ask.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Command {
+    /// Delete everything that is stored for the account: tokens, names, limits, timelines. The link
+    /// of this device stays.
+    ForgetAccount,
     /// Unlink this device and delete its credentials.
     Logout {
         /// Keep the account's tokens, so that a later link of the same account can use them.
@@ -57,6 +61,8 @@ pub struct SendRequest {
     pub to: Jid,
     /// What to send.
     pub content: Content,
+    /// What the host knows about the recipient.
+    pub recipient: RecipientHint,
     /// The id to use; `None` for a fresh one.
     pub id: Option<MessageId>,
     /// Do not send after this instant. What has left by then is not called back.

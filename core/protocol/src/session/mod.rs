@@ -20,10 +20,10 @@ mod sending;
 
 use std::collections::BTreeMap;
 
-use crate::account::Account;
+use crate::account::{Account, Answer, Background, Inquiry};
 use crate::device::DeviceRecord;
 use crate::effect::{Effect, OpId, Reconnect, Stanza};
-use crate::error::Fault;
+use crate::error::{Fault, StoreError};
 use crate::event::{DisconnectReason, Event};
 use crate::login;
 use crate::noise::{Link, LinkConfig};
@@ -37,7 +37,7 @@ use crate::stream::keepalive::KeepAlive;
 use crate::stream::offline::OfflineQueue;
 use crate::tctoken::policy::Own;
 use crate::time::{Mono, Now, UnixSeconds};
-use crate::txn::{self, Cx, Reader, Scope, Step};
+use crate::txn::{self, Cx, Reader, Scope, Step, Txn};
 use crate::verdict::{Cause, Lost, MessageId, Outcome, Refusal};
 use crate::wap::{self, Node};
 
@@ -142,6 +142,7 @@ impl Session {
     fn dispatch(&mut self, cx: &mut Cx<'_>, input: Input) -> Result<(), Fault> {
         match input {
             Input::Command(op, Command::Send(request)) => self.admit(cx, op, request),
+            Input::Command(_, Command::ForgetAccount) => self.forget_account(cx),
             Input::Command(_, Command::Logout { keep_tokens }) => self.logout(cx, keep_tokens),
             Input::Cancel(op) => self.cancel(cx, op),
             Input::Established => {
@@ -153,6 +154,23 @@ impl Session {
             Input::Tick => self.tick(cx),
             Input::Stop => self.stop(cx),
         }
+    }
+
+    /// Answers a host's question from what is known here, without the server; `None` while there is
+    /// no account.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn ask_account(
+        &mut self,
+        now: Now,
+        reader: &dyn Reader,
+        inquiry: &Inquiry,
+    ) -> Result<Option<Answer>, StoreError> {
+        let server = self.device.clock.unix(now);
+        let txn = Txn::reading(reader);
+        let answer = |account: &mut Account| account.answer(&txn, inquiry, server);
+        self.account.as_mut().map(answer).transpose()
     }
 
     /// A Noise link for a new connection, with its first bytes to write.
@@ -209,16 +227,28 @@ impl Session {
         self.account.as_ref().map(Account::scope)
     }
 
-    fn load_account(&mut self, cx: &Cx<'_>) -> Result<(), Fault> {
+    fn load_account(&mut self, cx: &mut Cx<'_>) -> Result<(), Fault> {
         self.account = None;
         let Some(paired) = self.device.paired() else {
             return Ok(());
         };
         let nameless = Fault::Bug("a linked device has an account");
         let own = Own::new(paired.lid.as_ref(), Some(&paired.jid)).ok_or(nameless.clone())?;
-        let account = Account::load(&cx.txn, own, self.config.documents.clone())?;
+        let account = Account::load(cx, own, self.config.documents.clone())?;
         self.account = Some(account.ok_or(nameless)?);
+        self.tell_background();
         Ok(())
+    }
+
+    /// Tells the account what is known about its link.
+    fn tell_background(&mut self) {
+        if let (Some(account), Some(paired)) = (&mut self.account, self.device.paired()) {
+            account.set_background(Background {
+                linked_at: paired.linked_at,
+                history_complete: paired.history_complete,
+                lid_migrated: paired.lid_migrated,
+            });
+        }
     }
 
     fn cancel(&mut self, cx: &mut Cx<'_>, op: OpId) -> Result<(), Fault> {
@@ -241,9 +271,9 @@ impl Session {
         }
         self.tick_keepalive(cx)?;
         self.tick_pairing(cx)?;
-        self.tick_offline_queue(cx);
+        self.tick_offline_queue(cx)?;
         self.tick_sends(cx)?;
-        self.tick_account(cx);
+        self.tick_account(cx)?;
         self.progress(cx)
     }
 

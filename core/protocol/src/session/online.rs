@@ -76,12 +76,12 @@ impl Session {
     pub(super) fn info(&mut self, cx: &mut Cx<'_>, info: &Node) -> Result<(), Fault> {
         for child in info.nodes() {
             match &*child.tag {
-                "offline" => self.offline_ended(cx),
+                "offline" => self.offline_ended(cx)?,
                 "offline_preview" if self.offline_queue.announced(child, cx.now.mono) => {
                     self.backlog(cx, true);
                     self.transmit(cx, &offline::batch());
                 }
-                "offline_preview" => self.offline_ended(cx),
+                "offline_preview" => self.offline_ended(cx)?,
                 "dirty" => self.clean(cx, child),
                 "edge_routing" => {
                     self.device.routing = child
@@ -96,18 +96,19 @@ impl Session {
         Ok(())
     }
 
-    pub(super) fn tick_offline_queue(&mut self, cx: &mut Cx<'_>) {
+    pub(super) fn tick_offline_queue(&mut self, cx: &mut Cx<'_>) -> Result<(), Fault> {
         match self.offline_queue.tick(cx.now.mono) {
             offline::Due::Batch => self.transmit(cx, &offline::batch()),
-            offline::Due::End => self.offline_ended(cx),
+            offline::Due::End => self.offline_ended(cx)?,
             offline::Due::Nothing => {}
         }
+        Ok(())
     }
 
-    fn offline_ended(&mut self, cx: &mut Cx<'_>) {
+    fn offline_ended(&mut self, cx: &mut Cx<'_>) -> Result<(), Fault> {
         self.offline_queue.ended();
         self.backlog(cx, false);
-        self.tick_account(cx);
+        self.tick_account(cx)
     }
 
     fn backlog(&mut self, cx: &Cx<'_>, open: bool) {
@@ -159,6 +160,15 @@ impl Session {
         });
         cx.effect(Effect::Disconnect(Reconnect::Stop));
         Ok(())
+    }
+
+    /// Everything stored for the account goes; the link stays.
+    pub(super) fn forget_account(&mut self, cx: &mut Cx<'_>) -> Result<(), Fault> {
+        let now = self.server_now(cx);
+        match &mut self.account {
+            Some(account) => account.forget(cx, now),
+            None => Ok(()),
+        }
     }
 
     /// The link is gone: nothing of this device is worth anything any more.

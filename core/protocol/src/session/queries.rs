@@ -239,10 +239,11 @@ impl Session {
         }
     }
 
-    pub(super) fn tick_account(&mut self, cx: &mut Cx<'_>) {
+    pub(super) fn tick_account(&mut self, cx: &mut Cx<'_>) -> Result<(), Fault> {
         let now = self.server_now(cx);
-        if let Some(account) = &mut self.account {
-            account.tick(cx, now);
+        match &mut self.account {
+            Some(account) => account.tick(cx, now),
+            None => Ok(()),
         }
     }
 

@@ -12,7 +12,7 @@ use crate::error::Fault;
 use crate::event::{Event, IncomingMessage, ReceiptKind};
 use crate::jid::{Jid, Server};
 use crate::lidmap::{self, Mapping};
-use crate::pb;
+use crate::pb::{self, HistorySyncNotificationType};
 use crate::peer::DeviceAddress;
 use crate::session::Session;
 use crate::signal::{self, DecryptError, EncType, padding};
@@ -172,9 +172,8 @@ impl Session {
             payload = sent.message.unwrap_or_default();
             message = pb::Message::decode(&*payload).unwrap_or_default();
         }
-        if let Some(protocol) = message.protocol_message.as_ref().filter(|_| source.from_me) {
-            self.protocol_message(cx, source, protocol);
-            return Ok(());
+        if let Some(protocol) = message.protocol_message.take().filter(|_| source.from_me) {
+            return self.protocol_message(cx, source, protocol);
         }
         if !source.pairwise {
             return Ok(());
@@ -208,26 +207,55 @@ impl Session {
         &mut self,
         cx: &mut Cx<'_>,
         source: &Source,
-        protocol: &pb::ProtocolMessage,
-    ) {
-        if protocol.history_sync_notification.is_some() {
+        protocol: pb::ProtocolMessage,
+    ) -> Result<(), Fault> {
+        if let Some(history) = protocol.history_sync_notification {
+            self.history(cx, history)?;
             let receipt = Node::new("receipt")
                 .attr("id", source.id.as_str().to_owned())
                 .attr("type", "hist_sync")
                 .jid("to", Jid::user(source.sender.user_part(), Server::Pn));
             self.transmit(cx, &receipt);
         }
+        Ok(())
+    }
+
+    /// A part of the history that came with its notification. Parts that must be downloaded are
+    /// left aside.
+    fn history(
+        &mut self,
+        cx: &mut Cx<'_>,
+        notification: pb::HistorySyncNotification,
+    ) -> Result<(), Fault> {
+        let now = self.server_now(cx);
+        let (Some(account), Some(blob)) = (
+            &mut self.account,
+            &notification.initial_hist_bootstrap_inline_payload,
+        ) else {
+            return Ok(());
+        };
+        if account.history(cx, &self.slot, blob, now)?.is_err() {
+            self.ignored += 1;
+            return Ok(());
+        }
+        let last = matches!(
+            notification.sync_type,
+            Some(HistorySyncNotificationType::FULL | HistorySyncNotificationType::RECENT)
+        ) && notification.progress.unwrap_or(0) >= 100;
+        if let Some(paired) = self.device.paired_mut() {
+            let complete = paired.history_complete == Some(true) || last;
+            paired.history_complete = Some(complete);
+            self.save_device(cx);
+            self.tell_background();
+        }
+        Ok(())
     }
 
     pub(super) fn receipt(&mut self, cx: &mut Cx<'_>, receipt: &Node) -> Result<(), Fault> {
         if receipt.is("type", "retry") {
             self.resend(cx, receipt)?;
-        } else if let (Some(from), Some(first)) = (receipt.address("from"), receipt.text("id")) {
-            let listed = receipt.find("list").map(Node::nodes).unwrap_or_default();
-            let more = listed.iter().filter_map(|item| item.text("id"));
-            let ids = std::iter::once(first)
-                .chain(more)
-                .filter_map(|id| MessageId::parse(&id));
+        } else if let Some(from) = receipt.address("from") {
+            let ids = ack::receipt_ids(receipt);
             let kind = match receipt.text("type").as_deref() {
                 None | Some("inactive" | "sender") => ReceiptKind::Delivered,
                 Some("read" | "read-self") => ReceiptKind::Read,
@@ -236,12 +264,14 @@ impl Session {
             };
             let from = receipt.address("participant").unwrap_or(from);
             let t = receipt.number("t").map(UnixSeconds);
-            cx.effect(Event::Receipt {
-                ids: ids.collect(),
-                from,
-                kind,
-                t,
-            });
+            if let Some(account) = self
+                .account
+                .as_mut()
+                .filter(|account| !account.is_own(&from))
+            {
+                account.arrived(&ids);
+            }
+            cx.effect(Event::Receipt { ids, from, kind, t });
         }
         self.answer(cx, ack::ack(receipt));
         Ok(())

@@ -6,7 +6,6 @@ use crate::account::Sent;
 use crate::effect::OpId;
 use crate::error::Fault;
 use crate::fanout::{self, stanza};
-use crate::limits::gate::RecipientHint;
 use crate::peer::Names;
 use crate::peer::{DeviceAddress, PeerKey};
 use crate::send::outbox::OutboxRecord;
@@ -64,6 +63,7 @@ impl Session {
             op,
             id,
             to: request.to.account(),
+            hint: request.recipient,
             payload: Payload(payload),
             deadline: request.deadline,
             stage: Stage::Ready,
@@ -110,13 +110,7 @@ impl Session {
         {
             return refuse(send.id, Cause::DeadlineBeforeSend);
         }
-        let plan = account.plan(
-            &cx.txn,
-            &send.to,
-            MessageKind::Content,
-            RecipientHint::Ordinary,
-            now,
-        )?;
+        let plan = account.plan(&cx.txn, &send.to, MessageKind::Content, send.hint, now)?;
         if let Some(refusal) = plan.refusal {
             return Ok(Look::Refused(Refusal {
                 id: Some(send.id),
@@ -232,7 +226,12 @@ impl Session {
             attach,
         });
         let now = self.server_now(cx);
-        let record = OutboxRecord::new(&send.id, &to, wap::encode(&node), now, attach.summary());
+        let carried = match &self.account {
+            Some(account) => account.carried(attach, now),
+            None => attach.summary().into(),
+        };
+        let record =
+            OutboxRecord::new(&send.id, &to, wap::encode(&node), now, carried).hinted(send.hint);
         let kept = RecentRecord {
             to: to.reveal(),
             payload: send.payload.0,
@@ -245,6 +244,8 @@ impl Session {
                 to: &to,
                 names,
                 kind: MessageKind::Content,
+                attached: attach.summary(),
+                issue: true,
             };
             account.handed(cx, sent, now);
         }

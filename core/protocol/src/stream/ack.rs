@@ -8,6 +8,7 @@
 //! message gets either a receipt or an ack, never none.
 
 use crate::jid::Jid;
+use crate::verdict::MessageId;
 use crate::wap::Node;
 
 /// Why we refuse a stanza; the number goes into the `error` attribute.
@@ -70,6 +71,14 @@ pub fn delivery(message: &Node, from_me: bool) -> Option<Node> {
         true => receipt.maybe_jid("recipient", message.address("recipient")),
         false => receipt,
     })
+}
+
+/// The messages that a receipt is about.
+pub fn receipt_ids(receipt: &Node) -> Vec<MessageId> {
+    let listed = receipt.find("list").map(Node::nodes).unwrap_or_default();
+    let more = listed.iter().filter_map(|item| item.text("id"));
+    let ids = receipt.text("id").into_iter().chain(more);
+    ids.filter_map(|id| MessageId::parse(&id)).collect()
 }
 
 #[cfg(test)]

@@ -41,6 +41,7 @@ pub use receive::Received;
 
 use issue::{IqEnd, Issuance, Issue, Reason};
 use policy::{Class, Freshness, MessageKind, Own, TokenProps, class};
+use timeline::What;
 
 /// The token machine of one account.
 #[derive(Debug)]
@@ -225,16 +226,34 @@ impl Tokens {
         peer: &PeerKey,
         t: UnixSeconds,
         end: IqEnd,
+        now: UnixSeconds,
     ) -> Result<Vec<Issue>, Fault> {
         match self.issuance.ended(peer, t, end, cx.now.mono) {
             Ok(Some(taken)) => {
                 let names = Names::of(taken.peer);
                 self.update(cx, &names, |row| row.touch_sender(taken.t))?;
+                self.note_contact(cx, &names, What::Issued { t, here: true }, now);
             }
-            Ok(None) => {}
+            Ok(None) => self.note_issue(cx, peer, t, end, now),
             Err(_) => self.counters.unknown_results += 1,
         }
         Ok(self.issuance.due(cx.now.mono))
+    }
+
+    fn note_issue(
+        &mut self,
+        cx: &mut Cx<'_>,
+        peer: &PeerKey,
+        t: UnixSeconds,
+        end: IqEnd,
+        now: UnixSeconds,
+    ) {
+        let what = match end {
+            IqEnd::Ok => What::Issued { t, here: true },
+            IqEnd::Error(code) => What::IssueFailed { code: Some(code) },
+            IqEnd::Disconnected | IqEnd::Timeout => What::IssueFailed { code: None },
+        };
+        self.note_contact(cx, &Names::of(peer.clone()), what, now);
     }
 
     /// The message to `to` was refused: what waits for that contact is not issued.

@@ -33,6 +33,14 @@ impl Own {
         self.lid.clone().or_else(|| self.pn.clone()).map(AccountKey)
     }
 
+    /// Both names, as far as known.
+    pub fn names(&self) -> Names {
+        Names {
+            lid: self.lid.clone(),
+            pn: self.pn.clone(),
+        }
+    }
+
     /// Whether `peer` is this account.
     pub fn is(&self, peer: &PeerKey) -> bool {
         self.lid.as_ref() == Some(peer) || self.pn.as_ref() == Some(peer)

@@ -190,7 +190,10 @@ impl Pair<'_> {
         (name, t): (Name, i64),
         end: IqEnd,
     ) -> Result<Vec<Issue>, Fault> {
-        let issues = self.tokens.iq_result(cx, &key(name), UnixSeconds(t), end)?;
+        let now = cx.now.unix();
+        let issues = self
+            .tokens
+            .iq_result(cx, &key(name), UnixSeconds(t), end, now)?;
         let end = match end {
             IqEnd::Ok => Ok(()),
             IqEnd::Error(code) => Err(Some(code)),

@@ -365,7 +365,7 @@ fn rows_follow_a_contact_to_its_new_lid() {
     let told = world
         .step(|tokens, cx| tokens.explain(&cx.txn, &jid(new), &Names::default(), now))
         .unwrap();
-    assert_eq!(whats(&told).len(), 2);
+    assert_eq!(whats(&told).len(), 3);
     assert_eq!(whats(&told).pop(), Some(What::LidChanged));
     lid_changed(&mut world, LID, new);
     assert_eq!(world.store.len(), 2, "once more changes nothing");

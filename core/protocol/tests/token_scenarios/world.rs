@@ -191,7 +191,8 @@ impl World {
     }
 
     pub(crate) fn ended(&mut self, issue: &Issue, end: IqEnd) -> Vec<Issue> {
-        self.step(|tokens, cx| tokens.iq_result(cx, &issue.peer, issue.t, end))
+        let now = self.clock();
+        self.step(|tokens, cx| tokens.iq_result(cx, &issue.peer, issue.t, end, now))
             .unwrap()
     }
 

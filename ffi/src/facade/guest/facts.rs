@@ -1,5 +1,6 @@
 //! What the host tells. Each call is one commit; late or repeated facts change nothing.
 
+use sendpath_protocol::account::Background;
 use sendpath_protocol::error::ApiMisuse;
 use sendpath_protocol::guest::{Fact, Row, RowPut};
 use sendpath_protocol::secret::SecretBytes;
@@ -40,6 +41,42 @@ impl Guest {
     /// As every fact.
     pub fn salt_from_history(&self, salt: &[u8]) -> Result<(), Error> {
         self.handle(Fact::SaltFromHistory(secret(salt)))
+    }
+
+    /// A history sync: the blob as downloaded (compressed) or inflated. One that cannot be read
+    /// changes nothing.
+    ///
+    /// # Errors
+    /// As every fact.
+    pub fn history(&self, blob: Vec<u8>) -> Result<(), Error> {
+        self.handle(Fact::History(blob))
+    }
+
+    /// What is known about the link of the account, for the diagnosis of refusals: Unix seconds of
+    /// the pairing, whether the phone has sent all of its history, whether 1:1 chats are addressed
+    /// by LID. `None` for what is not known.
+    ///
+    /// # Errors
+    /// As every fact.
+    pub fn background(
+        &self,
+        linked_at: Option<i64>,
+        history_complete: Option<bool>,
+        lid_migrated: Option<bool>,
+    ) -> Result<(), Error> {
+        self.handle(Fact::Background(Background {
+            linked_at: linked_at.map(UnixSeconds),
+            history_complete,
+            lid_migrated,
+        }))
+    }
+
+    /// Deletes everything that is stored for the account: tokens, names, limits, timelines.
+    ///
+    /// # Errors
+    /// As every fact.
+    pub fn forget_account(&self) -> Result<(), Error> {
+        self.handle(Fact::Forget)
     }
 
     /// Two addresses of one account, by phone number and by LID, in either order.

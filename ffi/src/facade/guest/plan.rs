@@ -1,5 +1,6 @@
 //! What a message carries, flat; and the rows of hosts whose library sees only rows.
 
+use sendpath_protocol::account::Inquiry;
 use sendpath_protocol::guest::{GuestPlan, Row};
 use sendpath_protocol::limits::gate::RecipientHint;
 use sendpath_protocol::nct::NoCstoken;
@@ -11,6 +12,8 @@ use sendpath_protocol::verdict::WhyNot;
 
 use super::{Guest, address};
 use crate::facade::error::Error;
+use crate::facade::limits::Limits;
+use crate::facade::questions::{self, Asked, CanSend, Explanation};
 
 /// Which element a message carries to open the chat.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -72,6 +75,36 @@ impl Guest {
             Some(guest) => guest.plan(now, &store, &to, kind, hint).into(),
             None => Plan::without_store(),
         })
+    }
+
+    /// Whether messages to these may be sent, by what is known here. `to` as in [`Guest::plan`].
+    ///
+    /// # Errors
+    /// `BadAddress`, `Closed`, `Forked`, `WouldDeadlock`, what the store says.
+    pub fn can_send(&self, to: &[&str], hint: RecipientHint) -> Result<Vec<CanSend>, Error> {
+        self.ask(&questions::can_send(to, hint)?)
+    }
+
+    /// What happened with a contact, and what is known about it.
+    ///
+    /// # Errors
+    /// As [`Guest::can_send`].
+    pub fn explain(&self, to: &str) -> Result<Explanation, Error> {
+        self.ask(&questions::explain(to)?)
+    }
+
+    /// The limits of the account, with when and from whom each is known.
+    ///
+    /// # Errors
+    /// As [`Guest::can_send`].
+    pub fn limits(&self) -> Result<Limits, Error> {
+        self.ask(&Inquiry::Limits)
+    }
+
+    fn ask<A: Asked>(&self, inquiry: &Inquiry) -> Result<A, Error> {
+        let mut machine = self.enter()?;
+        let (now, store) = (machine.now(), machine.store().clone());
+        A::of(machine.live(&self.0.events)?.ask(now, &store, inquiry)?)
     }
 
     /// The row of a contact as the host's library must see it; `None` for no row.

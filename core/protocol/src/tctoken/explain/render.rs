@@ -180,6 +180,7 @@ impl fmt::Display for Deed<'_> {
                 }
             }
             What::Relinked => f.write_str("the account was linked anew"),
+            What::Wrote => f.write_str("the contact wrote to us"),
         }
     }
 }

@@ -72,6 +72,8 @@ pub enum What {
     },
     /// The account was linked anew.
     Relinked,
+    /// The contact wrote to us; noted at most once a day.
+    Wrote,
 }
 
 /// One entry: something that happened once, or several times in a row.

@@ -82,6 +82,7 @@ mod kind {
     pub(super) const RELINKED: u32 = 15;
     pub(super) const FORGOTTEN: u32 = 16;
     pub(super) const ATTACHED_UNDECIDED: u32 = 17;
+    pub(super) const WROTE: u32 = 18;
 }
 
 /// Numbers of [`WhyNot`] in the store; they never change.
@@ -150,6 +151,7 @@ impl Entry {
                 (kind::REFUSED, None)
             }
             What::Relinked => (kind::RELINKED, None),
+            What::Wrote => (kind::WROTE, None),
         };
         row
     }
@@ -205,6 +207,7 @@ impl EntryRow {
                     .find(|cause| u32::from(cause.code()) == self.detail)?,
             },
             kind::RELINKED => What::Relinked,
+            kind::WROTE => What::Wrote,
             _ => return None,
         })
     }
@@ -257,6 +260,7 @@ pub(super) mod tests {
                 cause: Cause::AccountTimelocked,
             },
             What::Relinked,
+            What::Wrote,
         ]
     }
 
@@ -320,7 +324,8 @@ pub(super) mod tests {
                 "010a0c080d1080e5d0d30628003003",
                 "010a0e080e1080e5d0d30630960338cf03",
                 "010a0b080e1080e5d0d306309103",
-                "010a08080f1080e5d0d306"
+                "010a08080f1080e5d0d306",
+                "010a0808121080e5d0d306"
             ]
         );
         let mut twice = Timeline::lost();
