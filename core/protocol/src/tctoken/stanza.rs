@@ -193,12 +193,12 @@ mod tests {
                 .attr("t", "5")
                 .bytes(b"x"),
             Node::new("tok").attr("t", "5"),
-            token("5").bytes(vec![0; MAX_TOKEN_BYTES + 1]),
+            token("5").bytes(vec![0; 16_385]),
             token("1786000001").bytes(b"two"),
-            token("5").bytes(vec![0; MAX_TOKEN_BYTES]),
+            token("5").bytes(vec![0; 16_384]),
         ]));
         let bytes: Vec<_> = read.tokens.iter().map(|t| t.bytes.expose()).collect();
-        assert_eq!(bytes, [&b"one"[..], b"two", &[0; MAX_TOKEN_BYTES]]);
+        assert_eq!(bytes, [&b"one"[..], b"two", &[0; 16_384]]);
         assert_eq!(
             read.ignored,
             Ignored {

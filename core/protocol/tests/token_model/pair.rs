@@ -110,11 +110,18 @@ impl Pair<'_> {
         attach
     }
 
-    pub(crate) fn issued_at(&mut self, cx: &Cx<'_>, name: Name) -> Result<(), Fault> {
+    /// What else can be asked about a contact's row, compared.
+    pub(crate) fn row(&mut self, cx: &Cx<'_>, name: Name) -> Result<(), Fault> {
         let names = self.names(Addr::Person(name, 0));
+        let expected = self.model.view(self.model.known(name));
         let issued = self.tokens.issued_at(&cx.txn, &names)?;
-        let expected = self.model.view(self.model.known(name)).sender_t;
-        assert_eq!(issued.map(|t| t.0), expected, "last issue to {name:?}");
+        assert_eq!(issued.map(|t| t.0), expected.sender_t, "issue to {name:?}");
+        let stored = expected.token.map(|token| token.bytes);
+        for bytes in [b"A", b"B"] {
+            let token = SecretBytes::new(bytes.to_vec());
+            let holds = self.tokens.holds(&cx.txn, &names, &token)?;
+            assert_eq!(holds, stored.as_deref() == Some(bytes), "token of {name:?}");
+        }
         Ok(())
     }
 
