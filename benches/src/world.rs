@@ -9,8 +9,8 @@ use sendpath_protocol::devices::{Device, DeviceList};
 use sendpath_protocol::effect::OpId;
 use sendpath_protocol::error::Fault;
 use sendpath_protocol::jid::Jid;
-use sendpath_protocol::limits::gate::RecipientHint;
 use sendpath_protocol::lidmap::{self, Mapping};
+use sendpath_protocol::limits::gate::RecipientHint;
 use sendpath_protocol::peer::{DeviceAddress, PeerKey};
 use sendpath_protocol::secret::{Entropy, SecretBytes};
 use sendpath_protocol::session::{
