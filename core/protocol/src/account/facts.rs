@@ -105,7 +105,8 @@ impl Account {
             self.learn(cx, slot, &pair)?;
         }
         if let Some(peer) = received.fresh {
-            self.may_retry(cx, &peer);
+            let names = lidmap::resolve(&cx.txn, self.scope(), &peer)?;
+            self.may_retry(cx, &names);
         }
         Ok(())
     }
@@ -159,7 +160,9 @@ impl Account {
         blob: &[u8],
         now: UnixSeconds,
     ) -> Result<Result<HistoryReport, HistoryError>, Fault> {
-        history::apply(cx, &mut self.tokens, slot, &Blob::new(blob), now)
+        let applied = history::apply(cx, &mut self.tokens, slot, &Blob::new(blob), now)?;
+        self.all_may_retry(cx, now)?;
+        Ok(applied)
     }
 
     /// A host that fetches the AB props itself has these values, as pairs of code and value.

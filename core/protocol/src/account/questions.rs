@@ -149,19 +149,21 @@ impl Account {
 
     /// Whether the last word of the server about this contact was a refusal that only the contact
     /// can lift, and nothing has come from it since.
-    fn waits_for_contact(&self, txn: &Txn<'_>, names: &Names) -> Result<bool, StoreError> {
+    fn waits_for_contact(&mut self, txn: &Txn<'_>, names: &Names) -> Result<bool, StoreError> {
         let timeline = journal::load(txn, self.scope(), names)?;
-        let lifted = |what: &What| match what {
-            What::Accepted | What::Received { .. } | What::Wrote => Some(false),
-            What::Refused { cause, .. } => match cause.next(None) {
-                Next::AskContactToWrite => Some(true),
-                _ => None,
-            },
-            _ => None,
-        };
-        let last_first = timeline.entries().iter().rev();
-        let mut decided = last_first.filter_map(|entry| lifted(&entry.what));
-        Ok(decided.next().unwrap_or(false))
+        let (mut refused, mut lifted) = (None, self.tokens.received_at(txn, names)?);
+        for entry in timeline.entries() {
+            match entry.what {
+                What::Accepted | What::Received { .. } | What::Wrote => {
+                    lifted = lifted.max(Some(entry.last));
+                }
+                What::Refused { cause, .. } if cause.next(None) == Next::AskContactToWrite => {
+                    refused = refused.max(Some(entry.last));
+                }
+                _ => {}
+            }
+        }
+        Ok(refused > lifted)
     }
 
     /// The account's limits, with what is known about each.

@@ -14,11 +14,11 @@ use crate::limits::gate::RecipientHint;
 use crate::limits::pull::{Pull, Reason};
 use crate::limits::timelock;
 use crate::mex::Question;
-use crate::peer::PeerKey;
+use crate::peer::{Names, PeerKey};
 use crate::tctoken::AttachRecord;
-use crate::tctoken::policy::class;
+use crate::tctoken::policy::{MessageKind, class};
 use crate::tctoken::timeline::What;
-use crate::time::UnixSeconds;
+use crate::time::{Millis, UnixSeconds};
 use crate::txn::Cx;
 use crate::verdict::{Attached, Cause, MessageId, Next, Refusal};
 
@@ -165,15 +165,34 @@ impl Account {
         };
         let waits_for_token = refused.code == code::REACHOUT
             && matches!(refusal.next(), Next::AskContactToWrite | Next::WaitUntil(_));
-        let peer = refused.to.as_ref().and_then(PeerKey::of);
-        if let Some(peer) = peer.filter(|_| waits_for_token) {
-            self.waiting.add(peer, refused.id.clone());
+        if let Some(to) = refused.to.as_ref().filter(|_| waits_for_token) {
+            let names = self.names(&cx.txn, to)?;
+            if let Some(peer) = names.canonical() {
+                self.waiting.add(peer.clone(), refused.id.clone());
+            }
         }
+        self.follow_up(cx, diagnosis.cause, now);
         self.settled.push(Settled {
             id: refused.id,
             refusal,
         });
         Ok(())
+    }
+
+    /// What a verdict asks of ourselves, so that the next message fares better.
+    fn follow_up(&mut self, cx: &Cx<'_>, cause: Cause, now: UnixSeconds) {
+        match cause {
+            // The window that we know may be too narrow.
+            Cause::LocalTokenLost => {
+                self.props.notified();
+                self.ask_props(cx, now);
+            }
+            Cause::Undetermined463 if self.online => {
+                let wait = u64::try_from(classify::UNDETERMINED_WAIT).unwrap_or(0);
+                self.bootstrap = Some(cx.now.mono.plus(Millis::from_secs(wait)));
+            }
+            _ => {}
+        }
     }
 
     fn diagnose(
@@ -227,13 +246,30 @@ impl Account {
 
     /// A new token of a contact: messages that were refused for want of it may be sent again, by
     /// the host.
-    pub(super) fn may_retry(&mut self, cx: &mut Cx<'_>, peer: &PeerKey) {
-        if let Some(ids) = self.waiting.0.remove(peer) {
-            cx.effect(Event::MayRetry {
-                peer: peer.clone(),
-                ids,
-            });
+    pub(super) fn may_retry(&mut self, cx: &mut Cx<'_>, names: &Names) {
+        for peer in [&names.lid, &names.pn].into_iter().flatten() {
+            if let Some(ids) = self.waiting.0.remove(peer) {
+                cx.effect(Event::MayRetry {
+                    peer: peer.clone(),
+                    ids,
+                });
+            }
         }
+    }
+
+    /// As [`Account::may_retry`] for everybody whose token came in this step: there may be many.
+    pub(super) fn all_may_retry(&mut self, cx: &mut Cx<'_>, now: UnixSeconds) -> Result<(), Fault> {
+        let waiting: Vec<PeerKey> = self.waiting.0.keys().cloned().collect();
+        for peer in waiting {
+            let to = peer.jid();
+            let names = self.names(&cx.txn, &to)?;
+            let attach = self.attach(&cx.txn, &to, &names, MessageKind::Content, now);
+            let new = self.tokens.received_at(&cx.txn, &names)? == Some(now);
+            if new && attach.has_token() {
+                self.may_retry(cx, &names.including(peer));
+            }
+        }
+        Ok(())
     }
 }
 

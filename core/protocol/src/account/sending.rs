@@ -11,7 +11,7 @@ use crate::tctoken::timeline::What;
 use crate::tctoken::{Attach, AttachRecord};
 use crate::time::UnixSeconds;
 use crate::txn::{Cx, Txn};
-use crate::verdict::{Attached, MessageId, Refusal};
+use crate::verdict::{Attached, Cause, MessageId, Refusal};
 
 /// The decision for a message at an instant.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -145,6 +145,19 @@ impl Account {
         names: &Names,
     ) -> Result<Option<UnixSeconds>, StoreError> {
         self.tokens.issued_at(txn, names)
+    }
+
+    /// A message was refused here, for `cause`.
+    pub fn blocked(
+        &mut self,
+        cx: &mut Cx<'_>,
+        to: &Jid,
+        names: &Names,
+        cause: Cause,
+        now: UnixSeconds,
+    ) {
+        let what = What::Refused { code: None, cause };
+        self.tokens.note(cx, to, names, what, now);
     }
 
     /// The server accepted a message to `to` that carried `attached`.

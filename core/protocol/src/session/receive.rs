@@ -242,9 +242,9 @@ impl Session {
             notification.sync_type,
             Some(HistorySyncNotificationType::FULL | HistorySyncNotificationType::RECENT)
         ) && notification.progress.unwrap_or(0) >= 100;
-        if let Some(paired) = self.device.paired_mut() {
-            let complete = paired.history_complete == Some(true) || last;
-            paired.history_complete = Some(complete);
+        // An earlier part says nothing: the later ones may be among those left aside.
+        if let Some(paired) = self.device.paired_mut().filter(|_| last) {
+            paired.history_complete = Some(true);
             self.save_device(cx);
             self.tell_background();
         }

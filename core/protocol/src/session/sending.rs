@@ -112,6 +112,7 @@ impl Session {
         }
         let plan = account.plan(&cx.txn, &send.to, MessageKind::Content, send.hint, now)?;
         if let Some(refusal) = plan.refusal {
+            account.blocked(cx, &send.to, &plan.names, refusal.cause, now);
             return Ok(Look::Refused(Refusal {
                 id: Some(send.id),
                 ..refusal

@@ -170,6 +170,18 @@ impl Tokens {
         }
     }
 
+    /// When the contact's token was stored, in server time.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn received_at(
+        &mut self,
+        txn: &Txn<'_>,
+        names: &Names,
+    ) -> Result<Option<UnixSeconds>, StoreError> {
+        Ok(self.view(txn, names)?.theirs.map(|theirs| theirs.seen))
+    }
+
     /// When our token was issued to the contact last.
     ///
     /// # Errors
