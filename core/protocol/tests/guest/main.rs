@@ -5,6 +5,7 @@
 
 mod facts;
 mod plans;
+mod questions;
 mod refusals;
 mod rows;
 mod work;

@@ -96,7 +96,6 @@ fn answers_that_nobody_waits_for_change_nothing() {
     host.tell(Fact::Stanza(Box::new(late)));
     assert_eq!(host.guest.ignored(), ignored + 7);
     host.gives(LID, "token", NOW);
-    host.hand("A", OTHER);
     host.tell(Fact::Receipt(vec![id("nobody")]));
     let strange = Node::new("iq").attr("id", "sp-x-7").attr("type", "result");
     host.tell(Fact::Stanza(Box::new(strange)));
