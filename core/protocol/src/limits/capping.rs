@@ -311,6 +311,24 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_counts_when_it_was_asked_for() {
+        let mut bench = Bench::new(1);
+        let mut machine = capping(&mut bench);
+        let fields = update(USED_UP).data(PUSH_ROOT).unwrap();
+        for (asked, capped) in [(false, None), (true, Some(END))] {
+            if asked {
+                let asks = machine.pull(Reason::Connected, bench.now.mono);
+                assert_eq!(asks, Pull::Ask);
+            }
+            bench.step(|cx| {
+                machine.pulled(cx, Some(&fields), NOW);
+                Ok(())
+            });
+            assert_eq!(until(&machine, NOW), capped);
+        }
+    }
+
+    #[test]
     fn known_props_can_switch_it_off() {
         let mut bench = Bench::new(1);
         let mut machine = capping(&mut bench);

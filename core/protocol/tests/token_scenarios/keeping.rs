@@ -392,6 +392,23 @@ fn an_issue_in_flight_is_recorded_under_the_new_lid_and_a_queued_one_is_dropped(
 }
 
 #[test]
+fn a_damaged_row_does_not_follow_and_is_counted() {
+    let new = "100000000000002@lid";
+    for damaged in [vec![LID], vec![LID, new]] {
+        let mut world = World::new();
+        for who in &damaged {
+            let key = Key::new(&world.scope(), Namespace::Token, peer(who).storage());
+            world.put_row(key, vec![1, 0xff]);
+        }
+        lid_changed(&mut world, LID, new);
+        let key = Key::new(&world.scope(), Namespace::Token, peer(LID).storage());
+        assert_eq!(world.raw(&key), None);
+        let counted = u64::try_from(damaged.len()).unwrap();
+        assert_eq!(world.tokens.counters().damaged_rows, counted);
+    }
+}
+
+#[test]
 fn our_own_lid_and_phone_numbers_do_not_follow() {
     let mut world = World::new();
     world.give("x", NOW);

@@ -211,9 +211,13 @@ fn scenario_24_newer_tokens_replace_and_odd_ones_are_dropped() {
     let untimed = Node::new("token")
         .attr("type", "trusted_contact")
         .bytes("Y");
-    let odd = [untimed, token("Y", "abc"), token("", "1786060000")];
+    let long = token(&"Y".repeat(16_385), "1786060000");
+    let odd = [untimed, token("Y", "abc"), token("", "1786060000"), long];
     world.receive(&notification(odd));
     assert_eq!(world.stored(), x(1_786_000_000));
+    let left_out = world.tokens.counters().ignored;
+    let counts = (left_out.bad_time, left_out.empty, left_out.too_much);
+    assert_eq!(counts, (2, 1, 1));
     assert_eq!(world.give("X", 1_786_050_000).fresh, None);
     assert_eq!(world.stored(), x(1_786_050_000));
     assert_eq!(world.give("Y", 1_786_050_000).fresh, Some(peer(LID)));
