@@ -270,6 +270,17 @@ fn one_event_tells_what_a_chunk_brought() {
 }
 
 #[test]
+fn a_token_over_the_limit_is_left_out_and_counted() {
+    let mut world = World::new();
+    let t = u64::try_from(NOW).unwrap();
+    world.history(&a(), Some(&"x".repeat(16_385)), t, 0);
+    assert_eq!(world.row(LID), None);
+    assert_eq!(world.tokens.counters().ignored.too_much, 1);
+    world.history(&a(), Some(&"x".repeat(16_384)), t, 0);
+    assert!(world.attach().has_token());
+}
+
+#[test]
 fn a_damaged_blob_changes_nothing() {
     let mut world = World::new();
     let sync = HistorySync {

@@ -320,6 +320,16 @@ mod tests {
         }
     }
 
+    #[test]
+    fn damaged_rows_are_told_when_there_are_any() {
+        let mut bench = Bench::new(1);
+        let tokens = tokens(None);
+        let told = explained(&mut bench, &tokens, &Jid::lid("7"));
+        assert!(!told.render(NOW).contains("damaged"));
+        let told = Explanation { damaged: 2, ..told };
+        assert!(told.render(NOW).contains("treated as absent: 2\n"));
+    }
+
     fn storied(bench: &mut Bench) -> Explanation {
         let tokens = tokens(Some(4));
         let row = TokenRecord {
