@@ -138,6 +138,11 @@ mod tests {
         t: UnixSeconds(1_786_000_000),
     };
 
+    #[test]
+    fn a_contact_is_warm_for_thirty_days() {
+        assert_eq!((WARM, SETTLING), (2_592_000, 86_400));
+    }
+
     /// A 463 to a cold contact without anything attached; the account is not locked.
     fn cold() -> Evidence {
         Evidence {

@@ -320,11 +320,30 @@ mod tests {
         }
     }
 
+    fn tokens() -> Tokens {
+        let own = crate::tctoken::policy::Own::new(Some(&Jid::lid("9")), None).unwrap();
+        Tokens::new(own, Default::default()).unwrap()
+    }
+
+    #[test]
+    fn the_machine_counts_what_it_could_not_read() {
+        let mut bench = Bench::new(1);
+        let mut tokens = tokens();
+        for (row, counted) in [(&[1, 0xff][..], (1, 0)), (&[9], (1, 1))] {
+            put(&mut bench, "lid:7", row);
+            bench.run(|cx| {
+                tokens.note(cx, &Jid::lid("7"), &Names::default(), What::Accepted, T);
+                Ok(())
+            });
+            let counters = tokens.counters();
+            assert_eq!((counters.damaged_rows, counters.newer_rows), counted);
+        }
+    }
+
     #[test]
     fn a_failing_store_is_an_error_here_and_a_count_in_a_send() {
         let mut bench = Bench::new(1);
-        let own = crate::tctoken::policy::Own::new(Some(&Jid::lid("9")), None).unwrap();
-        let mut tokens = Tokens::new(own, Default::default()).unwrap();
+        let mut tokens = tokens();
         bench.store.fail_reads(Some(StoreError::Full));
         let failed = bench.run(|cx| {
             let known = Names::default();

@@ -155,7 +155,7 @@ fn a_timeline_without_a_row_goes_when_it_is_old() {
         code: Some(463),
         cause: Cause::ColdRefused,
     };
-    note(&mut world, refused);
+    world.step(|tokens, cx| tokens.note(cx, &jid(LID), &a(), refused, UnixSeconds(T0)));
     let end = 1_788_393_600 + 604_800;
     let to = contact(0).lid.unwrap().jid();
     world.step(|tokens, cx| {

@@ -278,7 +278,7 @@ mod tests {
         let note = |bench: &mut Bench, what, at| {
             bench.run(|cx| Ok(journal::note(cx, tokens.scope(), &names(), what, at)?));
         };
-        note(&mut bench, What::IdentityChanged, T);
+        note(&mut bench, What::IdentityChanged, theirs(T).seen);
         note(&mut bench, What::Accepted, NOW);
         let whats = |told: Explanation| told.timeline.iter().map(|e| e.what).collect::<Vec<_>>();
         let told = explained(&mut bench, &tokens, &Jid::lid("777"));
@@ -317,6 +317,21 @@ mod tests {
             assert_eq!(told.class, class);
             assert_eq!(told.no_cstoken, Some(NoCstoken::NotEligible));
             assert!(told.render(NOW).contains("nobody of this kind"));
+        }
+    }
+
+    #[test]
+    fn half_of_the_props_is_not_all_of_them() {
+        let mut bench = Bench::new(1);
+        for (receive, send) in [(true, false), (false, true)] {
+            let mut tokens = tokens(None);
+            tokens.set_props(TokenProps {
+                receive: receive.then(Window::default),
+                send: send.then(Window::default),
+                ..TokenProps::default()
+            });
+            let told = explained(&mut bench, &tokens, &Jid::lid("777"));
+            assert!(!told.props_known);
         }
     }
 

@@ -54,8 +54,8 @@ fn pauses_of_a_contact_double_up_to_six_hours() {
 fn a_refused_contact_rests_for_a_day() {
     let mut issuance = Issuance::default();
     issue(&mut issuance, 1, IqEnd::Error(403), Mono(0));
-    assert!(!want(&mut issuance, 1, Mono(REFUSED_PAUSE.0 - 1)));
-    assert!(want(&mut issuance, 1, Mono(REFUSED_PAUSE.0)));
+    assert!(!want(&mut issuance, 1, Mono(86_399_999)));
+    assert!(want(&mut issuance, 1, Mono(86_400_000)));
 }
 
 #[test]
@@ -298,5 +298,17 @@ fn a_success_after_the_stop_forgets_how_long_it_was() {
         let end = again.plus(next);
         assert!(!want(&mut issuance, 4, Mono(end.0 - 1)), "{ok_at}");
         assert!(want(&mut issuance, 4, end), "{ok_at}");
+    }
+}
+
+#[test]
+fn all_issuing_stops_for_two_hours_at_most() {
+    let mut issuance = Issuance::default();
+    let mut now = Mono(0);
+    for (number, seconds) in (1..).zip([300, 600, 1_200, 2_400, 4_800, 7_200, 7_200]) {
+        issue(&mut issuance, number, IqEnd::Error(429), now);
+        let end = now.plus(Millis::from_secs(seconds));
+        assert!(!want(&mut issuance, 0, Mono(end.0 - 1)), "{seconds}");
+        now = end;
     }
 }
