@@ -34,7 +34,7 @@ fn the_whole_suite_runs_on_one_store_and_every_handle_is_freed() {
     let host = Shared::default();
     let suite = conformance::run(&mut || Ok(Box::new(open(&host))));
     assert_eq!(suite, Ok(()));
-    assert_eq!(conformance::SUITE.len(), 15);
+    assert_eq!(conformance::SUITE.len(), 16);
     assert_eq!(Arc::strong_count(&host), 1);
 }
 
