@@ -24,7 +24,7 @@ pub enum EventKind {
     /// Another device got or read our message: IDS, SENDER, WHAT, and TIME if known.
     Receipt = 8,
     /// A send ended: OP, STATUS, and ID, TIME, ATTACHED if known; the error tells the rest. OP is 0
-    /// for a message that an earlier run of the program had sent.
+    /// for a message that an earlier run of the program had sent, and for those of a guest.
     Outcome = 9,
     /// The refusal of IDS may be over: PEER.
     MayRetry = 10,

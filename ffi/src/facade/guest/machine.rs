@@ -2,6 +2,7 @@
 
 use sendpath_engine::clock::{Clock, Random, SystemClock};
 use sendpath_handoff::EventQueue;
+use sendpath_protocol::account::Background;
 use sendpath_protocol::effect::Effect;
 use sendpath_protocol::error::Fault;
 use sendpath_protocol::guest::{Fact, Guest, GuestConfig};
@@ -47,7 +48,7 @@ pub(super) struct Machine {
     /// What the host told of its connection, for a machine that is opened again.
     online: bool,
     server: Option<ServerClock>,
-    closed: bool,
+    background: Option<Background>,
 }
 
 impl Machine {
@@ -75,7 +76,7 @@ impl Machine {
             manual,
             online: true,
             server: None,
-            closed: false,
+            background: None,
         };
         machine.revive(events)?;
         Ok(machine)
@@ -100,6 +101,9 @@ impl Machine {
     /// Takes in one fact, commits, and tells the events of it.
     pub(super) fn handle(&mut self, fact: Fact, events: &EventQueue) -> Result<(), Error> {
         self.revive(events)?;
+        if let Fact::Background(background) = &fact {
+            self.background = Some(*background);
+        }
         let result = self.step(fact, events);
         if result.is_err() {
             self.lose();
@@ -130,12 +134,8 @@ impl Machine {
     }
 
     /// As [`Machine::live`]; `None` while it cannot be read.
-    pub(super) fn guest(&mut self, events: &EventQueue) -> Result<Option<&mut Guest>, Error> {
-        match self.revive(events) {
-            Ok(()) => Ok(self.guest.as_mut()),
-            Err(error) if error.status() == Status::Closed => Err(error),
-            Err(_) => Ok(None),
-        }
+    pub(super) fn guest(&mut self, events: &EventQueue) -> Option<&mut Guest> {
+        self.live(events).ok()
     }
 
     pub(super) const fn store(&self) -> &GuestStore {
@@ -151,23 +151,14 @@ impl Machine {
     }
 
     /// Ends it; a failure of the store is told, and it is over all the same.
-    pub(super) fn close(&mut self, events: &EventQueue) -> Result<(), Error> {
-        if self.closed {
-            return Ok(());
-        }
-        let stopped = match &self.guest {
+    pub(super) fn close(mut self, events: &EventQueue) -> Result<(), Error> {
+        match &self.guest {
             Some(_) => self.step(Fact::Stop, events),
             None => Ok(()),
-        };
-        self.guest = None;
-        self.closed = true;
-        stopped
+        }
     }
 
     fn revive(&mut self, events: &EventQueue) -> Result<(), Error> {
-        if self.closed {
-            return Err(Error::closed());
-        }
         if self.guest.is_some() {
             return Ok(());
         }
@@ -178,8 +169,9 @@ impl Machine {
         let (mut guest, step) = Guest::open(name, own.clone(), config.clone(), now, rng, &**store)?;
         tell(events, step.commit(&mut **store, &self.fence)?);
         let known = self.server.map(|clock| Fact::ServerTime(clock.unix(now)));
+        let background = self.background.map(Fact::Background);
         let offline = (!self.online).then_some(Fact::Disconnected);
-        for fact in known.into_iter().chain(offline) {
+        for fact in known.into_iter().chain(background).chain(offline) {
             let step = guest.handle(now, rng, &**store, fact)?;
             tell(events, step.commit(&mut **store, &self.fence)?);
         }

@@ -92,7 +92,8 @@ pub struct Guest(Arc<Inner>);
 struct Inner {
     home: Home,
     events: EventQueue,
-    machine: Mutex<Machine>,
+    /// `None` once closed; the store is given back then.
+    machine: Mutex<Option<Machine>>,
 }
 
 impl Guest {
@@ -119,7 +120,7 @@ impl Guest {
         Ok(Self(Arc::new(Inner {
             home: Home::here(),
             events,
-            machine: Mutex::new(machine),
+            machine: Mutex::new(Some(machine)),
         })))
     }
 
@@ -129,16 +130,16 @@ impl Guest {
     /// `InvalidArgument`, also for a guest with the system's clock; `Closed`, `Forked`.
     pub fn set_time(&self, unix_ms: i64, mono_ms: u64) -> Result<(), Error> {
         let now = Now::new(Mono(mono_ms), UnixMillis(unix_ms));
-        self.enter()?.set_time(now)
+        self.with(|machine, _| machine.set_time(now))
     }
 
     /// How many milliseconds from now [`Guest::tick`] has something to do; 0 when it is due, `None`
     /// while nothing is scheduled. It changes with every fact.
     ///
     /// # Errors
-    /// `Forked`, `WouldDeadlock`.
+    /// `Closed`, `Forked`, `WouldDeadlock`.
     pub fn deadline_ms(&self) -> Result<Option<u64>, Error> {
-        Ok(self.enter()?.deadline().map(|wait| wait.0))
+        self.with(|machine, _| Ok(machine.deadline().map(|wait| wait.0)))
     }
 
     /// Does what time brings. Late or early calls do no harm.
@@ -199,23 +200,40 @@ impl Guest {
     /// # Errors
     /// `Forked`, `WouldDeadlock`; what the store says, and the guest is closed all the same.
     pub fn close(&self) -> Result<(), Error> {
-        let closed = self.enter()?.close(&self.0.events);
+        let machine = self.enter()?.take();
+        let closed = machine.map(|machine| machine.close(&self.0.events));
         self.0.events.close();
-        closed
+        closed.unwrap_or(Ok(()))
+    }
+
+    /// The store, for other guests beside this one.
+    ///
+    /// # Errors
+    /// `Closed`, `Forked`, `WouldDeadlock`.
+    pub fn store(&self) -> Result<GuestStore, Error> {
+        self.with(|machine, _| Ok(machine.store().clone()))
     }
 
     fn handle(&self, fact: Fact) -> Result<(), Error> {
-        self.enter()?.handle(fact, &self.0.events)
+        self.with(|machine, events| machine.handle(fact, events))
     }
 
-    fn enter(&self) -> Result<MutexGuard<'_, Machine>, Error> {
+    fn with<R>(
+        &self,
+        call: impl FnOnce(&mut Machine, &EventQueue) -> Result<R, Error>,
+    ) -> Result<R, Error> {
+        let mut machine = self.enter()?;
+        call(machine.as_mut().ok_or_else(Error::closed)?, &self.0.events)
+    }
+
+    fn enter(&self) -> Result<MutexGuard<'_, Option<Machine>>, Error> {
         self.0.home.check()?;
         // In a callback of a host's store this thread holds the lock already.
         runtime::may_block()?;
         Ok(self.0.machine.lock().unwrap_or_else(|poisoned| {
             self.0.machine.clear_poison();
             let mut machine = poisoned.into_inner();
-            machine.lose();
+            machine.iter_mut().for_each(Machine::lose);
             machine
         }))
     }

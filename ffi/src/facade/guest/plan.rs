@@ -69,11 +69,12 @@ impl Guest {
     /// `BadAddress`, `Closed`, `Forked`, `WouldDeadlock`.
     pub fn plan(&self, to: &str, kind: MessageKind, hint: RecipientHint) -> Result<Plan, Error> {
         let to = address(to)?;
-        let mut machine = self.enter()?;
-        let (now, store) = (machine.now(), machine.store().clone());
-        Ok(match machine.guest(&self.0.events)? {
-            Some(guest) => guest.plan(now, &store, &to, kind, hint).into(),
-            None => Plan::without_store(),
+        self.with(|machine, events| {
+            let (now, store) = (machine.now(), machine.store().clone());
+            Ok(match machine.guest(events) {
+                Some(guest) => guest.plan(now, &store, &to, kind, hint).into(),
+                None => Plan::without_store(),
+            })
         })
     }
 
@@ -102,9 +103,10 @@ impl Guest {
     }
 
     fn ask<A: Asked>(&self, inquiry: &Inquiry) -> Result<A, Error> {
-        let mut machine = self.enter()?;
-        let (now, store) = (machine.now(), machine.store().clone());
-        A::of(machine.live(&self.0.events)?.ask(now, &store, inquiry)?)
+        self.with(|machine, events| {
+            let (now, store) = (machine.now(), machine.store().clone());
+            A::of(machine.live(events)?.ask(now, &store, inquiry)?)
+        })
     }
 
     /// The row of a contact as the host's library must see it; `None` for no row.
@@ -113,10 +115,10 @@ impl Guest {
     /// `BadAddress`, `Closed`, `Forked`, `WouldDeadlock`, what the store says.
     pub fn row_get(&self, peer: &str) -> Result<Option<Row>, Error> {
         let peer = address(peer)?;
-        let mut machine = self.enter()?;
-        let (now, store) = (machine.now(), machine.store().clone());
-        let guest = machine.live(&self.0.events)?;
-        Ok(guest.row(now, &store, &peer)?)
+        self.with(|machine, events| {
+            let (now, store) = (machine.now(), machine.store().clone());
+            Ok(machine.live(events)?.row(now, &store, &peer)?)
+        })
     }
 
     /// The salt as the host's library must see it; `None` when no cstoken may be sent.
@@ -124,9 +126,10 @@ impl Guest {
     /// # Errors
     /// `Closed`, `Forked`, `WouldDeadlock`, what the store says.
     pub fn salt_get(&self) -> Result<Option<SecretBytes>, Error> {
-        let mut machine = self.enter()?;
-        let store = machine.store().clone();
-        Ok(machine.live(&self.0.events)?.salt_row(&store)?)
+        self.with(|machine, events| {
+            let store = machine.store().clone();
+            Ok(machine.live(events)?.salt_row(&store)?)
+        })
     }
 }
 

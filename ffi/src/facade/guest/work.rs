@@ -16,9 +16,9 @@ pub enum WorkItemKind {
     Other = 0,
     /// Ask for the AB props.
     Props = 1,
-    /// Issue our token to a contact: PEER and T.
+    /// Issue our token to a contact: its address and the time stamp.
     Issue = 2,
-    /// A GraphQL query: QUERY_ID and VARIABLES.
+    /// A GraphQL query: the document id and the variables.
     Mex = 3,
 }
 
@@ -116,11 +116,12 @@ impl Guest {
     /// # Errors
     /// `Closed`, `Forked`, `WouldDeadlock`.
     pub fn outgoing(&self) -> Result<Vec<WorkItem>, Error> {
-        let mut machine = self.enter()?;
-        let guest = machine.guest(&self.0.events)?;
-        Ok(guest.map_or_else(Vec::new, |guest| {
-            guest.outgoing().map(WorkItem::from).collect()
-        }))
+        self.with(|machine, events| {
+            let guest = machine.guest(events);
+            Ok(guest.map_or_else(Vec::new, |guest| {
+                guest.outgoing().map(WorkItem::from).collect()
+            }))
+        })
     }
 
     /// Work ended. Numbers that are done already, or never were, change nothing.
