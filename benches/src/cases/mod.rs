@@ -1,6 +1,7 @@
 //! The rows, in the order of the table: what is compared with another row comes behind it.
 
 mod floors;
+mod guest;
 mod send;
 mod signal;
 mod tokens;
@@ -14,6 +15,7 @@ pub(crate) fn all() -> Vec<Case> {
         wap::cases(),
         signal::cases(),
         tokens::cases(),
+        guest::cases(),
         send::cases(),
     ]
     .into_iter()
