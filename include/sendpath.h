@@ -245,7 +245,7 @@ enum sp_event_kind
     // Another device got or read our message: IDS, SENDER, WHAT, and TIME if known.
     SP_EVENT_KIND_RECEIPT = 8,
     // A send ended: OP, STATUS, and ID, TIME, ATTACHED if known; the error tells the rest. OP is 0
-    // for a message that an earlier run of the program had sent.
+    // for a message that an earlier run of the program had sent, and for those of a guest.
     SP_EVENT_KIND_OUTCOME = 9,
     // The refusal of IDS may be over: PEER.
     SP_EVENT_KIND_MAY_RETRY = 10,
@@ -267,6 +267,69 @@ enum sp_event_kind
 typedef enum sp_event_kind sp_event_kind;
 #else
 typedef int32_t sp_event_kind;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// Which element a message carries to open the chat.
+enum sp_attach
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // None.
+    SP_ATTACH_NOTHING = 0,
+    // `<tctoken>`: the contact's token.
+    SP_ATTACH_TCTOKEN = 1,
+    // `<cstoken>`: the account's own proof.
+    SP_ATTACH_CSTOKEN = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum sp_attach sp_attach;
+#else
+typedef int32_t sp_attach;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// What work is for.
+enum sp_work_kind
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // Something that this surface has no fields for: send the IQ as it is.
+    SP_WORK_KIND_OTHER = 0,
+    // Ask for the AB props.
+    SP_WORK_KIND_PROPS = 1,
+    // Issue our token to a contact: its address and the time stamp.
+    SP_WORK_KIND_ISSUE = 2,
+    // A GraphQL query: the document id and the variables.
+    SP_WORK_KIND_MEX = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum sp_work_kind sp_work_kind;
+#else
+typedef int32_t sp_work_kind;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// How a guest tells the time.
+enum sp_clock
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // By the clocks of the operating system.
+    SP_CLOCK_SYSTEM = 0,
+    // By the host, with `sp_guest_set_time`.
+    SP_CLOCK_MANUAL = 1,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum sp_clock sp_clock;
+#else
+typedef int32_t sp_clock;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -339,6 +402,48 @@ typedef int32_t sp_field;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
+// What a message is, as far as tokens are concerned.
+enum sp_message_kind
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // Text, media, reaction, edit, poll vote.
+    SP_MESSAGE_KIND_CONTENT = 0,
+    // A protocol message, revokes included.
+    SP_MESSAGE_KIND_PROTOCOL = 1,
+    // To our own devices (`category="peer"`).
+    SP_MESSAGE_KIND_PEER = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum sp_message_kind sp_message_kind;
+#else
+typedef int32_t sp_message_kind;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// What a host knows about a recipient that its address does not tell.
+enum sp_recipient
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // Nothing special.
+    SP_RECIPIENT_ORDINARY = 0,
+    // A verified official business.
+    SP_RECIPIENT_ENTERPRISE = 1,
+    // WhatsApp's own support.
+    SP_RECIPIENT_SUPPORT = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum sp_recipient sp_recipient;
+#else
+typedef int32_t sp_recipient;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
 // What a function of a host's store returns.
 enum sp_store_result
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -366,14 +471,48 @@ typedef int32_t sp_store_result;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
+// How work ended.
+enum sp_work_end
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // The server took it; the answer says nothing more. Enough for ISSUE.
+    SP_WORK_END_OK = 0,
+    // It could not be sent, or nothing came back in time.
+    SP_WORK_END_LOST = 1,
+    // The server answered with the error `code`.
+    SP_WORK_END_ERROR = 2,
+    // `answer` is the JSON text in the answer to a MEX query.
+    SP_WORK_END_JSON = 3,
+    // `answer` is the whole stanza as it came out of the Noise layer (flag byte first).
+    SP_WORK_END_STANZA = 4,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum sp_work_end sp_work_end;
+#else
+typedef int32_t sp_work_end;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
 // An error. Freed with `sp_error_free`, unless it belongs to an event.
 typedef struct sp_error sp_error;
 
 // An event. Freed with `sp_event_free`.
 typedef struct sp_event sp_event;
 
+// What a message carries and whether it may leave. Freed with `sp_plan_free`.
+typedef struct sp_plan sp_plan;
+
+// A row as the host's library must see it. Freed with `sp_row_free`.
+typedef struct sp_row sp_row;
+
 // Where `scan` puts its rows, with `sp_rows_add`.
 typedef struct sp_rows sp_rows;
+
+// A list of work, oldest first. Freed with `sp_work_free`; everything read from it lives as long.
+typedef struct sp_work sp_work;
 
 // An account. Zero is none.
 typedef struct sp_account {
@@ -422,9 +561,9 @@ typedef struct sp_fence {
     uint64_t generation;
 } sp_fence;
 
-// A store of the host. All functions block, are called on threads of the library, one at a time,
-// and return an `sp_store_result`. Slices live for the call. `failure` may be filled with a text for
-// people.
+// A store of the host. All functions block, are called on threads of the library, for a guest inside
+// its calls, one at a time, and return an `sp_store_result`. Slices live for the call. `failure` may
+// be filled with a text for people.
 typedef struct sp_store {
     // `sizeof(sp_store)`.
     uint32_t struct_size;
@@ -462,7 +601,7 @@ typedef struct sp_store {
                       const struct sp_fence *fences,
                       size_t fence_count,
                       struct sp_buf *failure);
-    // Called once when the engine that took the store is closed; may be NULL.
+    // Called once when the engine, or the last guest, on the store is closed; may be NULL.
     void (*free)(void *ctx);
 } sp_store;
 
@@ -502,6 +641,60 @@ typedef struct sp_account_config {
     // Zero.
     uint32_t reserved;
 } sp_account_config;
+
+// A guest. Zero is none.
+typedef struct sp_guest {
+    // Opaque.
+    uint64_t handle;
+} sp_guest;
+
+// What a guest is opened with. Set everything to zero, then `struct_size`, then the rest. Exactly one
+// of `store_uri`, `store` and `beside` is given.
+typedef struct sp_guest_config {
+    // `sizeof(sp_guest_config)`.
+    uint32_t struct_size;
+    // Events that wait for a slow host; behind that they are dropped and counted. 0 for 1024.
+    uint32_t event_capacity;
+    // The built-in store: a path or `sqlite:///path` for a file that is created if missing, or
+    // `memory:`.
+    struct sp_slice store_uri;
+    // A store of the host instead. It is copied, its functions are called inside calls of guests,
+    // and it is freed when the last guest on it is closed.
+    const struct sp_store *store;
+    // A guest whose store this one shares.
+    struct sp_guest beside;
+    // Tells the guests of one store apart: 1 to 64 characters of `A-Z a-z 0-9 . _ -`. Opening the
+    // same name again fences the earlier guest off.
+    struct sp_slice name;
+    // Our own account by phone number, `<digits>@s.whatsapp.net`; may be empty when `own_lid` is
+    // not.
+    struct sp_slice own_jid;
+    // Our own account by LID, `<digits>@lid`.
+    struct sp_slice own_lid;
+    // Not 0: the host's library issues our token behind its sends by itself, as whatsmeow does.
+    int32_t host_issues;
+    // An `sp_clock`.
+    int32_t clock;
+    // For `SP_CLOCK_MANUAL`: the wall clock, in milliseconds since 1970.
+    int64_t unix_ms;
+    // For `SP_CLOCK_MANUAL`: the monotonic clock, in milliseconds since any instant.
+    uint64_t mono_ms;
+    // Ids of the GraphQL documents that ask for the timelock, newest first, separated by commas;
+    // empty for the known ones.
+    struct sp_slice timelock_documents;
+    // The same for the quota of new chats.
+    struct sp_slice capping_documents;
+} sp_guest_config;
+
+// An AB prop.
+typedef struct sp_prop {
+    // Its code.
+    uint32_t code;
+    // Zero.
+    uint32_t reserved;
+    // Its value.
+    struct sp_slice value;
+} sp_prop;
 
 // What may be said about one message. Set everything to zero, then `struct_size`.
 typedef struct sp_send_options {
@@ -659,6 +852,239 @@ sp_status sp_event_json(const struct sp_event *event, struct sp_buf *out, struct
 
 // Frees an event and everything that was read from it. NULL is allowed.
 void sp_event_free(struct sp_event *event);
+
+// Opens a guest: no thread is started and nothing is sent by itself. Its connection counts as up
+// until `sp_guest_disconnected`. On failure a store of the host is still the host's.
+SP_MUST_USE
+sp_status sp_guest_open(const struct sp_guest_config *config,
+                        struct sp_guest *out,
+                        struct sp_error **err);
+
+// Ends a guest and wakes whoever waits for its events; refusals that wait for an answer are not told
+// any more. Its store is closed with the last guest on it. The handle is bad afterwards.
+sp_status sp_guest_close(struct sp_guest guest,
+                         struct sp_error **err);
+
+// Sets a manual clock. The wall clock may go back, the monotonic one must not.
+sp_status sp_guest_set_time(struct sp_guest guest,
+                            int64_t unix_ms,
+                            uint64_t mono_ms,
+                            struct sp_error **err);
+
+// How many milliseconds from now `sp_guest_tick` has something to do: 0 when it is due, -1 while
+// nothing is scheduled. It changes with every fact.
+sp_status sp_guest_deadline_ms(struct sp_guest guest, int64_t *out, struct sp_error **err);
+
+// Does what time brings. Late or early calls do no harm; a host that never calls it still gets
+// correct plans.
+sp_status sp_guest_tick(struct sp_guest guest, struct sp_error **err);
+
+// Waits for the next event: 0 only looks, negative waits for ever. `SP_STATUS_TIMEOUT` when there
+// is none, `SP_STATUS_CLOSED` when there will be none. The event is freed with `sp_event_free`. The
+// end of a refused message is an OUTCOME with OP 0.
+SP_MUST_USE
+sp_status sp_guest_next_event(struct sp_guest guest,
+                              int32_t timeout_ms,
+                              struct sp_event **out,
+                              struct sp_error **err);
+
+// A descriptor that is readable while an event waits, and once the guest is closed. Poll it, do not
+// read from it; it belongs to the guest and is closed with it.
+sp_status sp_guest_event_fd(struct sp_guest guest, int32_t *out, struct sp_error **err);
+
+// A token that a contact gave us, with the time stamp of its notification in Unix seconds.
+sp_status sp_guest_token_received(struct sp_guest guest,
+                                  struct sp_slice from,
+                                  struct sp_slice token,
+                                  int64_t t,
+                                  struct sp_error **err);
+
+// App state set the salt of cstokens; an empty one means that it was removed.
+sp_status sp_guest_salt_changed(struct sp_guest guest, struct sp_slice salt, struct sp_error **err);
+
+// History sync told the salt; it counts only while app state never spoke of it.
+sp_status sp_guest_salt_from_history(struct sp_guest guest,
+                                     struct sp_slice salt,
+                                     struct sp_error **err);
+
+// Two addresses of one account, by phone number and by LID, in either order.
+sp_status sp_guest_mapping_learned(struct sp_guest guest,
+                                   struct sp_slice one,
+                                   struct sp_slice other,
+                                   struct sp_error **err);
+
+// The keys of a contact's device are new.
+sp_status sp_guest_identity_changed(struct sp_guest guest,
+                                    struct sp_slice jid,
+                                    struct sp_error **err);
+
+// AB props, for hosts that fetch them by themselves.
+sp_status sp_guest_props(struct sp_guest guest,
+                         const struct sp_prop *props,
+                         size_t count,
+                         struct sp_error **err);
+
+// A message was handed to the connection; `kind` is an `sp_message_kind`. Its answer is told with
+// `sp_guest_ack`.
+sp_status sp_guest_handed(struct sp_guest guest,
+                          struct sp_slice id,
+                          struct sp_slice to,
+                          int32_t kind,
+                          struct sp_error **err);
+
+// The server answered a message: `code` is the error in its ack, 0 for a yes. What a refusal meant
+// comes as an OUTCOME event. A message that was never handed over, or was answered before, changes
+// nothing.
+sp_status sp_guest_ack(struct sp_guest guest,
+                       struct sp_slice id,
+                       int32_t code,
+                       struct sp_error **err);
+
+// Messages of ours arrived at a device of their recipient.
+sp_status sp_guest_receipt(struct sp_guest guest,
+                           const struct sp_slice *ids,
+                           size_t count,
+                           struct sp_error **err);
+
+// A contact wrote to us.
+sp_status sp_guest_wrote(struct sp_guest guest, struct sp_slice jid, struct sp_error **err);
+
+// The host's connection is up and logged in.
+sp_status sp_guest_connected(struct sp_guest guest, struct sp_error **err);
+
+// The host's connection is gone; open work is lost with it.
+sp_status sp_guest_disconnected(struct sp_guest guest, struct sp_error **err);
+
+// The server begins (not 0) or has ended (0) to deliver what it kept while the host was away.
+sp_status sp_guest_backlog(struct sp_guest guest, int32_t open, struct sp_error **err);
+
+// The server's time in Unix seconds, from any stanza that has it.
+sp_status sp_guest_server_time(struct sp_guest guest, int64_t t, struct sp_error **err);
+
+// Any stanza that arrived, decrypted, as it came out of the Noise layer (flag byte first). What does
+// not concern tokens and limits changes nothing; `SP_STATUS_BAD_BYTES` when it does not decode.
+sp_status sp_guest_observe_stanza(struct sp_guest guest,
+                                  struct sp_slice stanza,
+                                  struct sp_error **err);
+
+// The host's library writes a row of its store; a time of 0 is none. A row that was read from here
+// tells only when the library issued our token.
+sp_status sp_guest_row_put(struct sp_guest guest,
+                           struct sp_slice peer,
+                           struct sp_slice token,
+                           int64_t t,
+                           int64_t sender_t,
+                           struct sp_error **err);
+
+// The host gives up: no work any more, refusals that wait for an answer end as undetermined. Facts
+// are still taken in.
+sp_status sp_guest_stop(struct sp_guest guest, struct sp_error **err);
+
+// What a message to `to` carries, and whether it may leave. `kind` is an `sp_message_kind`,
+// `recipient` an `sp_recipient`. Asks nobody and never blocks on the network; contacts that were
+// asked about lately are answered from memory. A store that fails costs the token only.
+SP_MUST_USE
+sp_status sp_guest_plan(struct sp_guest guest,
+                        struct sp_slice to,
+                        int32_t kind,
+                        int32_t recipient,
+                        struct sp_plan **out,
+                        struct sp_error **err);
+
+// Which element the message carries.
+sp_attach sp_plan_attach(const struct sp_plan *plan);
+
+// The content of the element. It lives as long as the plan.
+bool sp_plan_bytes(const struct sp_plan *plan, struct sp_slice *out);
+
+// The time stamp of the contact's token, in Unix seconds.
+bool sp_plan_token_time(const struct sp_plan *plan, int64_t *out);
+
+// Whether the token may be too old because the server has not said yet how old one may be; worth a
+// short wait for the props, if the host can.
+bool sp_plan_ambiguous(const struct sp_plan *plan);
+
+// Why no tctoken: `expired`, `never_received`, `not_eligible` or `store_error`.
+bool sp_plan_no_tctoken(const struct sp_plan *plan, struct sp_slice *out);
+
+// Why not even a cstoken: `gate_off`, `no_lid`, `no_salt`, `not_eligible` or `store_error`.
+bool sp_plan_no_cstoken(const struct sp_plan *plan, struct sp_slice *out);
+
+// Why the message must not leave; NULL when it may. It belongs to the plan.
+const struct sp_error *sp_plan_refusal(const struct sp_plan *plan);
+
+// Frees a plan and everything that was read from it. NULL is allowed.
+void sp_plan_free(struct sp_plan *plan);
+
+// The row of a contact, for libraries that see only rows; NULL in `out` when there is none.
+SP_MUST_USE
+sp_status sp_guest_row_get(struct sp_guest guest,
+                           struct sp_slice peer,
+                           struct sp_row **out,
+                           struct sp_error **err);
+
+// The token, or a placeholder when none may be attached; never empty. It lives as long as the row.
+bool sp_row_token(const struct sp_row *row, struct sp_slice *out);
+
+// The time that the library compares with its own window, in Unix seconds; absent when nothing may
+// be attached.
+bool sp_row_time(const struct sp_row *row, int64_t *out);
+
+// When our token was issued to the contact, in Unix seconds.
+bool sp_row_sender_time(const struct sp_row *row, int64_t *out);
+
+// Frees a row. NULL is allowed.
+void sp_row_free(struct sp_row *row);
+
+// The salt as the library must see it; an empty buffer when no cstoken may be sent.
+sp_status sp_guest_salt_get(struct sp_guest guest, struct sp_buf *out, struct sp_error **err);
+
+// The work that is not done: the same entries until they are reported or lost with the connection.
+// A host that shows every stanza to `sp_guest_observe_stanza` and sends the IQs as they are has
+// nothing to report.
+SP_MUST_USE
+sp_status sp_guest_outgoing(struct sp_guest guest,
+                            struct sp_work **out,
+                            struct sp_error **err);
+
+// Work ended: `end` is an `sp_work_end`, with `code` or `answer` where it says so. Numbers that are
+// done already, or never were, change nothing. After `SP_STATUS_BAD_BYTES` the work stays open.
+sp_status sp_guest_work_done(struct sp_guest guest,
+                             uint64_t id,
+                             int32_t end,
+                             int32_t code,
+                             struct sp_slice answer,
+                             struct sp_error **err);
+
+// How many entries a list has.
+size_t sp_work_count(const struct sp_work *work);
+
+// The number to report an entry under, never used again; 0 when there is no such entry.
+uint64_t sp_work_id(const struct sp_work *work, size_t index);
+
+// What an entry is for; tolerate numbers you do not know and send the IQ as it is.
+sp_work_kind sp_work_kind_of(const struct sp_work *work, size_t index);
+
+// For ISSUE: the address in the IQ.
+bool sp_work_peer(const struct sp_work *work, size_t index, struct sp_slice *out);
+
+// For ISSUE: the time stamp in the IQ, in Unix seconds.
+bool sp_work_time(const struct sp_work *work, size_t index, int64_t *out);
+
+// For MEX: the document id.
+bool sp_work_query_id(const struct sp_work *work, size_t index, struct sp_slice *out);
+
+// For MEX: the variables, as JSON text.
+bool sp_work_variables(const struct sp_work *work, size_t index, struct sp_slice *out);
+
+// The `id` in the IQ.
+bool sp_work_iq_id(const struct sp_work *work, size_t index, struct sp_slice *out);
+
+// The whole IQ, encoded as it goes into the Noise layer (flag byte first).
+bool sp_work_iq(const struct sp_work *work, size_t index, struct sp_slice *out);
+
+// Frees a list. NULL is allowed.
+void sp_work_free(struct sp_work *work);
 
 // Sends a text and returns at once. The outcome comes as an OUTCOME event with the operation's
 // number. `to` is `<digits>@s.whatsapp.net`, `<digits>@lid` or the digits of a phone number;

@@ -12,17 +12,21 @@ use std::cell::RefCell;
 use once_cell::sync::OnceCell;
 
 use super::handle::Locked;
-use super::{ACCOUNTS, ENGINES};
-use crate::facade::{Account, Engine, Error, Status};
+use super::{ACCOUNTS, ENGINES, GUESTS};
+use crate::facade::{Account, Engine, Error, Guest, Status};
 
-type Tables = (Locked<'static, Engine>, Locked<'static, Account>);
+type Tables = (
+    Locked<'static, Engine>,
+    Locked<'static, Account>,
+    Locked<'static, Guest>,
+);
 
 thread_local! {
     static HELD: RefCell<Option<Tables>> = const { RefCell::new(None) };
 }
 
 /// Asks the system, once in the life of the process, to be called around forks. It may refuse; the
-/// next engine then asks again.
+/// next engine or guest then asks again.
 pub(super) fn watch() -> Result<(), Error> {
     static WATCHED: OnceCell<()> = OnceCell::new();
     let ask = || {
@@ -42,7 +46,7 @@ pub(super) fn watch() -> Result<(), Error> {
 unsafe extern "C" fn before() {
     // Both fail only in a thread that is ending, which has no business with handles any more.
     let _ = HELD.try_with(|held| {
-        let tables = (ENGINES.lock(), ACCOUNTS.lock());
+        let tables = (ENGINES.lock(), ACCOUNTS.lock(), GUESTS.lock());
         held.try_borrow_mut().map(|mut held| *held = Some(tables))
     });
 }

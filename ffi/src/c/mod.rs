@@ -22,6 +22,10 @@ mod engine;
 mod error;
 mod event;
 mod fork;
+mod guest;
+mod guest_fact;
+mod guest_plan;
+mod guest_work;
 mod handle;
 mod raw;
 mod send;
@@ -35,13 +39,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use self::error::ErrorObject;
 use self::handle::Table;
-use crate::facade::{Account, Engine, Error, Status};
+use crate::facade::{Account, Engine, Error, Guest, Status};
 
 /// Numbers of the binary interface. It is raised whenever a host would have to be compiled anew.
 pub const SP_ABI_VERSION: u32 = 0;
 
 static ENGINES: Table<Engine> = Table::new(0x45);
 static ACCOUNTS: Table<Account> = Table::new(0x41);
+static GUESTS: Table<Guest> = Table::new(0x47);
 
 /// Runs the body of an entry point: a panic becomes [`Status::Panic`], an error goes to `err`.
 fn guard(err: *mut *mut ErrorObject, body: impl FnOnce() -> Result<(), Error>) -> Status {

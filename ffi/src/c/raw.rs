@@ -12,6 +12,25 @@ pub(super) fn object<'a, T>(pointer: *const T, name: &str) -> Result<&'a T, Erro
     unsafe { pointer.as_ref() }.ok_or_else(|| null(name))
 }
 
+/// The `count` elements behind `pointer`, which may be NULL when there are none.
+pub(super) fn array<'a, T>(pointer: *const T, count: usize, name: &str) -> Result<&'a [T], Error> {
+    if count == 0 {
+        return Ok(&[]);
+    }
+    if pointer.is_null() {
+        return Err(null(name));
+    }
+    let bytes = count.checked_mul(size_of::<T>());
+    let fits = bytes.is_some_and(|bytes| isize::try_from(bytes).is_ok());
+    if !fits || !pointer.is_aligned() {
+        let message = format!("{name}: no array has {count} elements there");
+        return Err(Error::new(Status::InvalidArgument, message));
+    }
+    // SAFETY: not NULL and aligned, so valid for `count` elements during the call, see the module;
+    // their size fits in isize.
+    Ok(unsafe { std::slice::from_raw_parts(pointer, count) })
+}
+
 /// The place behind `pointer`, to be written with [`Out::set`].
 pub(super) fn out<T>(pointer: *mut T, name: &str) -> Result<Out<T>, Error> {
     if pointer.is_null() {
@@ -153,6 +172,22 @@ mod tests {
             let error = versioned(&probe(size), "probe").unwrap_err();
             assert_eq!(error.status(), Status::StructSize, "{size}");
         }
+    }
+
+    #[test]
+    fn an_array_that_cannot_be_there_is_refused() {
+        let status = |array: Result<&[u64], Error>| array.err().map(|error| error.status());
+        assert_eq!(array::<u64>(std::ptr::null(), 0, "x").unwrap(), [0; 0]);
+        let null = array(std::ptr::null(), 1, "x");
+        assert_eq!(status(null), Some(Status::NullPointer));
+        let invalid = Some(Status::InvalidArgument);
+        let numbers = [1, 2, 3];
+        assert_eq!(array(numbers.as_ptr(), 3, "x").unwrap(), numbers);
+        for count in [usize::MAX, usize::MAX / 8] {
+            assert_eq!(status(array(numbers.as_ptr(), count, "x")), invalid);
+        }
+        let odd = std::ptr::without_provenance(4097);
+        assert_eq!(status(array(odd, 1, "x")), invalid);
     }
 
     #[test]

@@ -65,9 +65,9 @@ pub struct FenceRow {
 #[derive(Debug, Default)]
 pub struct RowsObject(Rows);
 
-/// A store of the host. All functions block, are called on threads of the library, one at a time,
-/// and return an `sp_store_result`. Slices live for the call. `failure` may be filled with a text for
-/// people.
+/// A store of the host. All functions block, are called on threads of the library, for a guest inside
+/// its calls, one at a time, and return an `sp_store_result`. Slices live for the call. `failure` may
+/// be filled with a text for people.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct StoreTable {
@@ -123,7 +123,7 @@ pub struct StoreTable {
             failure: *mut Buf,
         ) -> i32,
     >,
-    /// Called once when the engine that took the store is closed; may be NULL.
+    /// Called once when the engine, or the last guest, on the store is closed; may be NULL.
     pub free: Option<unsafe extern "C" fn(ctx: *mut c_void)>,
 }
 
@@ -192,7 +192,7 @@ pub(super) struct HostStore {
     owned: Arc<AtomicBool>,
 }
 
-// SAFETY: the host was told that its functions run on threads of the library, one at a time, so its
+// SAFETY: the host was told that its functions run on other threads, one at a time, so its
 // context is made for that; the library never looks behind the pointer.
 unsafe impl Send for HostStore {}
 
