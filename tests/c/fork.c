@@ -52,6 +52,31 @@ static void every_call_is_refused(sp_engine engine, sp_account account) {
     CHECK(sp_abi_version() == SP_ABI_VERSION);
 }
 
+static sp_guest open_guest(void) {
+    sp_guest guest = {0};
+    sp_guest_config config;
+    memset(&config, 0, sizeof config);
+    config.struct_size = sizeof config;
+    config.store_uri = text("memory:");
+    config.name = text("a");
+    config.own_lid = text("900000000000009@lid");
+    EXPECT(SP_STATUS_OK, sp_guest_open(&config, &guest, &err));
+    return guest;
+}
+
+static void a_guest_is_refused(sp_guest guest) {
+    sp_slice peer = text("100000000000001@lid");
+    sp_plan *plan = NULL;
+    sp_event *event = NULL;
+    int32_t fd = -7;
+    EXPECT(SP_STATUS_FORKED, sp_guest_token_received(guest, peer, peer, 1786074400, &err));
+    EXPECT(SP_STATUS_FORKED, sp_guest_plan(guest, peer, 0, 0, &plan, &err));
+    EXPECT(SP_STATUS_FORKED, sp_guest_next_event(guest, -1, &event, &err));
+    EXPECT(SP_STATUS_FORKED, sp_guest_event_fd(guest, &fd, &err));
+    EXPECT(SP_STATUS_FORKED, sp_guest_close(guest, &err));
+    CHECK(plan == NULL && event == NULL && fd == -7);
+}
+
 /* Another program, so that a leak checker does not count the parent's threads here. */
 static void leave(void) {
     execl("/bin/true", "true", (char *)NULL);
@@ -68,7 +93,8 @@ static void succeeded(pid_t child) {
     }
 }
 
-static void a_child_is_told_and_may_open_its_own(sp_engine engine, sp_account account) {
+static void a_child_is_told_and_may_open_its_own(sp_engine engine, sp_account account,
+                                                 sp_guest guest) {
     pid_t child = fork();
     CHECK(child >= 0);
     if (child == 0) {
@@ -76,6 +102,7 @@ static void a_child_is_told_and_may_open_its_own(sp_engine engine, sp_account ac
         sp_account its;
         alarm(30);
         every_call_is_refused(engine, account);
+        a_guest_is_refused(guest);
         own = open_engine("memory:");
         its = open_account(own, "a");
         EXPECT(SP_STATUS_OK, sp_account_close(its, &err));
@@ -96,22 +123,34 @@ static int stopped(void) {
     return now;
 }
 
+/* Holds the guest's lock most of the time. */
+static void *tell(void *ctx) {
+    sp_slice peer = text("100000000000001@lid");
+    while (!stopped()) {
+        EXPECT(SP_STATUS_OK,
+               sp_guest_token_received(*(sp_guest *)ctx, peer, peer, 1786074400, &err));
+    }
+    return ctx;
+}
+
 /* Keeps the tables of handles busy, so that forks fall into the middle of calls. */
 static void *open_and_close(void *ctx) {
     while (!stopped()) {
         sp_engine engine = open_engine("memory:");
         sp_account account = open_account(engine, "a");
+        sp_guest guest = open_guest();
         EXPECT(SP_STATUS_OK, sp_account_close(account, &err));
         EXPECT(SP_STATUS_OK, sp_engine_close(engine, &err));
+        EXPECT(SP_STATUS_OK, sp_guest_close(guest, &err));
     }
     return ctx;
 }
 
-static void a_fork_amid_calls_does_not_hang(sp_engine engine, sp_account account) {
+static void a_fork_amid_calls_does_not_hang(sp_engine engine, sp_account account, sp_guest guest) {
     pthread_t threads[THREADS];
     int i;
     for (i = 0; i < THREADS; i++) {
-        CHECK(pthread_create(&threads[i], NULL, open_and_close, NULL) == 0);
+        CHECK(pthread_create(&threads[i], NULL, i == 0 ? tell : open_and_close, &guest) == 0);
     }
     for (i = 0; i < FORKS; i++) {
         pid_t child = fork();
@@ -119,6 +158,7 @@ static void a_fork_amid_calls_does_not_hang(sp_engine engine, sp_account account
         if (child == 0) {
             alarm(30);
             every_call_is_refused(engine, account);
+            a_guest_is_refused(guest);
             leave();
         }
         succeeded(child);
@@ -131,7 +171,7 @@ static void a_fork_amid_calls_does_not_hang(sp_engine engine, sp_account account
     }
 }
 
-static void the_parent_goes_on(sp_engine engine, sp_account account) {
+static void the_parent_goes_on(sp_engine engine, sp_account account, sp_guest guest) {
     int ends = 0;
     uint64_t op = 0;
     sp_event *event = NULL;
@@ -145,16 +185,20 @@ static void the_parent_goes_on(sp_engine engine, sp_account account) {
     EXPECT(SP_STATUS_OK, sp_account_close(account, &err));
     CHECK(ends == 1);
     EXPECT(SP_STATUS_OK, sp_engine_close(engine, &err));
+    EXPECT(SP_STATUS_OK, sp_guest_tick(guest, &err));
+    EXPECT(SP_STATUS_OK, sp_guest_close(guest, &err));
 }
 
 int main(void) {
     sp_engine engine;
     sp_account account;
+    sp_guest guest;
     alarm(300);
     engine = open_engine("memory:");
     account = open_account(engine, "a");
-    a_child_is_told_and_may_open_its_own(engine, account);
-    a_fork_amid_calls_does_not_hang(engine, account);
-    the_parent_goes_on(engine, account);
+    guest = open_guest();
+    a_child_is_told_and_may_open_its_own(engine, account, guest);
+    a_fork_amid_calls_does_not_hang(engine, account, guest);
+    the_parent_goes_on(engine, account, guest);
     return 0;
 }

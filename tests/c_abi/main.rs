@@ -49,6 +49,34 @@ fn every_send_ends_once_whoever_closes() {
 }
 
 #[test]
+fn a_guest_answers_explains_and_says_what_is_wrong() {
+    run(&compile("guest", "gcc", "-std=c99", Link::Shared));
+    run(&compile("guest", "gcc", "-std=c99", Link::Static));
+    run(&compile("guest", "g++", "-std=c++11", Link::Shared));
+}
+
+#[test]
+fn the_example_of_a_guest_explains_its_refusal() {
+    let program = compile("../../examples/c/guest", "gcc", "-std=c99", Link::Static);
+    let said = output(Command::new(program).arg("memory:"));
+    let lines: Vec<_> = said.lines().collect();
+    let told = [
+        "3EB0A1 carries tctoken of 7 bytes",
+        "3EB0A2 carries nothing, never_received",
+        "asking document 23983697327930364",
+        "token of 100000000000001@lid",
+        "the end of 3EB0A2",
+        "  cause: ACCOUNT_TIMELOCKED",
+        "  next: wait_until",
+    ];
+    for line in told {
+        assert!(lines.contains(&line), "{line}: {said}");
+    }
+    let refusals = lines.iter().filter(|line| line.starts_with("refused: "));
+    assert_eq!(refusals.count(), 2, "{said}");
+}
+
+#[test]
 fn a_fork_is_told_and_hangs_nobody() {
     run(&compile("fork", "gcc", "-std=c99", Link::Shared));
     run(&compile("fork", "gcc", "-std=c99", Link::Static));
@@ -89,7 +117,7 @@ fn nothing_leaks_and_no_memory_is_misused() {
         found.is_ok(),
         "valgrind is missing: apt-get install valgrind"
     );
-    for name in ["misuse", "store", "lifetime"] {
+    for name in ["misuse", "store", "lifetime", "guest"] {
         let program = compile(name, "gcc", "-std=c99", Link::Shared);
         let mut checked = Command::new("valgrind");
         checked
