@@ -78,6 +78,16 @@ impl Account {
         self.request(Request::Logout(self.0.core.op(), keep_tokens))
     }
 
+    /// Follows the presence of a contact until the connection ends, with its token; a new token
+    /// renews it. `Event::Presence` tells. Does nothing while there is no connection.
+    ///
+    /// # Errors
+    /// [`ApiMisuse::BadAddress`], [`EngineError::Closed`], [`EngineError::Forked`].
+    pub fn subscribe_presence(&self, to: &str) -> Result<(), EngineError> {
+        let to = Jid::recipient(to).ok_or(ApiMisuse::BadAddress)?;
+        self.request(Request::Subscribe(self.0.core.op(), to))
+    }
+
     /// Deletes everything that is stored for the account: tokens, names, limits, timelines. The link
     /// of this device stays.
     ///

@@ -18,6 +18,7 @@ use sendpath_protocol::account::{Answer, Inquiry};
 use sendpath_protocol::effect::{Effect, OpId};
 use sendpath_protocol::error::{Fault, StoreError};
 use sendpath_protocol::event::DisconnectReason;
+use sendpath_protocol::jid::Jid;
 use sendpath_protocol::session::{Command, Input, SendRequest, SessionConfig};
 use sendpath_protocol::time::{Millis, Mono};
 use sendpath_protocol::txn::{Batch, Scope, Store};
@@ -67,6 +68,7 @@ pub(crate) enum Request {
     Forget(OpId),
     Logout(OpId, bool),
     Send(SendRequest, Completer),
+    Subscribe(OpId, Jid),
 }
 
 /// One store, the sessions in it, and their connections.
@@ -185,6 +187,9 @@ impl Shard {
             Request::Logout(op, keep_tokens) => {
                 let logout = Command::Logout { keep_tokens };
                 slot.inbox.push_back(command(op, logout));
+            }
+            Request::Subscribe(op, to) => {
+                slot.inbox.push_back(command(op, Command::Subscribe(to)));
             }
             Request::Send(request, completer) => {
                 let send = command(completer.op, Command::Send(request));

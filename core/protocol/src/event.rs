@@ -80,6 +80,15 @@ pub enum Event {
         /// Our device JID by LID, if the server told it.
         lid: Option<Jid>,
     },
+    /// A contact whose presence we follow came or went.
+    Presence {
+        /// The contact.
+        from: Jid,
+        /// It is there now.
+        available: bool,
+        /// When it was there last, if it lets us know.
+        last_seen: Option<UnixSeconds>,
+    },
     /// Another device got or read our message.
     Receipt {
         /// The messages.

@@ -349,7 +349,7 @@ impl Machine for Scripted {
         txn::step(now, rng, reader, |cx| {
             match input {
                 Input::Command(op, Command::Send(request)) => self.send(cx, op, request)?,
-                Input::Command(_, Command::ForgetAccount) => {}
+                Input::Command(_, Command::ForgetAccount | Command::Subscribe(_)) => {}
                 Input::Command(_, Command::Logout { .. }) => {
                     let reason = DisconnectReason::Stopped;
                     cx.effect(Event::LoggedOut { reason });

@@ -13,10 +13,13 @@
 pub mod adopt;
 
 mod facts;
+mod presence;
 mod query;
 mod questions;
 mod refusal;
 mod sending;
+
+use std::collections::BTreeSet;
 
 use crate::abprops::Props;
 use crate::device::Forgotten;
@@ -37,8 +40,10 @@ use crate::tctoken::prune::Pruner;
 use crate::tctoken::timeline::What;
 use crate::time::{Millis, Mono, Now, UnixSeconds};
 use crate::txn::{Cx, Scope};
+use crate::wap::Node;
 
 pub use facts::Heard;
+pub use presence::presence;
 pub use query::{Purpose, Query};
 pub use questions::{Answer, CanSend, Inquiry, MaySend};
 pub use refusal::{Refused, Settled};
@@ -61,6 +66,8 @@ pub struct Account {
     pruner: Option<Pruner>,
     documents: DocIds,
     queries: Vec<Query>,
+    stanzas: Vec<Node>,
+    followed: BTreeSet<PeerKey>,
     /// 463s that wait for the pull.
     open: Vec<Refused>,
     settled: Vec<Settled>,
@@ -119,6 +126,8 @@ impl Account {
             pruner: None,
             documents,
             queries: Vec::new(),
+            stanzas: Vec::new(),
+            followed: BTreeSet::new(),
             open: Vec::new(),
             settled: Vec::new(),
             waiting: refusal::Waiting::default(),
@@ -202,6 +211,8 @@ impl Account {
     pub fn disconnected(&mut self) {
         self.online = false;
         self.bootstrap = None;
+        self.stanzas.clear();
+        self.followed.clear();
         self.props.disconnected();
         self.tokens.hold_issues(true);
     }

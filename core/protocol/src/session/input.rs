@@ -52,6 +52,8 @@ pub enum Command {
     },
     /// Send a message.
     Send(SendRequest),
+    /// Follow the presence of a contact until the connection ends; does nothing without one.
+    Subscribe(Jid),
 }
 
 /// A message to send.

@@ -144,6 +144,7 @@ impl Session {
             Input::Command(op, Command::Send(request)) => self.admit(cx, op, request),
             Input::Command(_, Command::ForgetAccount) => self.forget_account(cx),
             Input::Command(_, Command::Logout { keep_tokens }) => self.logout(cx, keep_tokens),
+            Input::Command(_, Command::Subscribe(to)) => self.subscribe(cx, &to),
             Input::Cancel(op) => self.cancel(cx, op),
             Input::Established => {
                 self.established(cx);

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use crate::account::Account;
 use crate::error::Fault;
+use crate::jid::Jid;
 use crate::peer::{DeviceAddress, PeerKey};
 use crate::send::{Answered, Stage};
-use crate::session::{Session, refuse};
+use crate::session::{Phase, Session, refuse};
 use crate::stream::iq::IqEnd;
 use crate::time::UnixSeconds;
 use crate::txn::Cx;
@@ -224,10 +226,30 @@ impl Session {
         for query in queries {
             self.ask(cx, query.node, Purpose::Account(query.purpose));
         }
+        for stanza in self
+            .account
+            .as_mut()
+            .map(Account::take_stanzas)
+            .unwrap_or_default()
+        {
+            self.transmit(cx, &stanza);
+        }
         for settled in settled {
             let op = self.refused.remove(&settled.id).flatten();
             self.done(cx, op, Outcome::Refused(settled.refusal));
         }
+    }
+
+    /// Follows the presence of a contact, for as long as the connection lasts.
+    pub(super) fn subscribe(&mut self, cx: &mut Cx<'_>, to: &Jid) -> Result<(), Fault> {
+        let now = self.server_now(cx);
+        let account = self.account.as_mut();
+        if let Some(account) = account.filter(|_| self.phase == Phase::Online)
+            && let Some(stanza) = account.subscribe(&cx.txn, to, now)?
+        {
+            self.transmit(cx, &stanza);
+        }
+        Ok(())
     }
 
     /// True when the notification was the account's.

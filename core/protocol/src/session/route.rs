@@ -1,5 +1,6 @@
 //! From a frame to the feature that handles it. Every stanza with an id gets exactly one answer.
 
+use crate::account::presence;
 use crate::effect::{Effect, Reconnect};
 use crate::error::Fault;
 use crate::event::{DisconnectReason, Event};
@@ -39,7 +40,15 @@ impl Session {
             "stream:error" => self.end(cx, Ending::stream_error(&node)),
             "success" => self.success(cx, &node),
             "xmlstreamend" => self.end(cx, Ending::stream_end()),
-            "call" | "chatstate" | "presence" | "status" => {
+            "presence" => {
+                match presence(&node) {
+                    Some(event) => cx.effect(event),
+                    None => self.ignored += 1,
+                }
+                self.answer(cx, ack::ack(&node));
+                Ok(())
+            }
+            "call" | "chatstate" | "status" => {
                 self.answer(cx, ack::ack(&node));
                 Ok(())
             }

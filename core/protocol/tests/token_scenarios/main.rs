@@ -7,6 +7,7 @@ mod history;
 mod keeping;
 mod lifecycle;
 mod limits;
+mod pacing;
 mod props;
 mod stanzas;
 mod world;
