@@ -264,6 +264,24 @@ mod tests {
     }
 
     #[test]
+    fn tokens_fold_when_source_and_newness_agree() {
+        let received = |source, fresh, t| What::Received {
+            source,
+            t: UnixSeconds(t),
+            fresh,
+        };
+        let first = received(Source::Notification, true, 1);
+        for (source, fresh, entries) in [
+            (Source::Notification, true, 1),
+            (Source::Notification, false, 2),
+            (Source::History, true, 2),
+        ] {
+            let timeline = told([first, received(source, fresh, 2)]);
+            assert_eq!(timeline.entries().len(), entries);
+        }
+    }
+
+    #[test]
     fn another_answer_or_another_load_is_another_entry() {
         let whats = [
             TOKEN,
