@@ -700,8 +700,8 @@ typedef struct sp_prop {
 typedef struct sp_send_options {
     // `sizeof(sp_send_options)`.
     uint32_t struct_size;
-    // Zero.
-    uint32_t reserved;
+    // What is known about the recipient, an `sp_recipient`.
+    int32_t recipient;
     // How long from now the message may still be sent, in milliseconds; 0 for as long as it takes.
     uint64_t deadline_ms;
     // The id to send with, 1 to 128 visible ASCII characters; empty for a fresh one.
@@ -907,6 +907,22 @@ sp_status sp_guest_salt_from_history(struct sp_guest guest,
                                      struct sp_slice salt,
                                      struct sp_error **err);
 
+// A history sync: the blob as downloaded (compressed) or inflated. One that cannot be read changes
+// nothing.
+sp_status sp_guest_history(struct sp_guest guest, struct sp_slice blob, struct sp_error **err);
+
+// What is known about the link of the account, for the diagnosis of refusals: when it was paired, in
+// Unix seconds, 0 when that is not known; whether the phone has sent all of its history, and whether
+// 1:1 chats are addressed by LID: 1 yes, 0 no, -1 not known.
+sp_status sp_guest_background(struct sp_guest guest,
+                              int64_t linked_at,
+                              int32_t history_complete,
+                              int32_t lid_migrated,
+                              struct sp_error **err);
+
+// Deletes everything that is stored for the account: tokens, names, limits, timelines.
+sp_status sp_guest_forget_account(struct sp_guest guest, struct sp_error **err);
+
 // Two addresses of one account, by phone number and by LID, in either order.
 sp_status sp_guest_mapping_learned(struct sp_guest guest,
                                    struct sp_slice one,
@@ -1085,6 +1101,59 @@ bool sp_work_iq(const struct sp_work *work, size_t index, struct sp_slice *out);
 
 // Frees a list. NULL is allowed.
 void sp_work_free(struct sp_work *work);
+
+// Whether messages to these recipients may be sent, as a JSON array in their order:
+// `[{"to":..,"answer":"allowed"|"blocked"|"contact_must_write"|"not_resolvable","attached":..,
+// "error":..}]`. `recipient` is an `sp_recipient`.
+sp_status sp_account_can_send_json(struct sp_account account,
+                                   const struct sp_slice *to,
+                                   size_t count,
+                                   int32_t recipient,
+                                   struct sp_buf *out,
+                                   struct sp_error **err);
+
+// What is known about a contact and what happened with it, as one JSON object that names nobody.
+sp_status sp_account_explain_json(struct sp_account account,
+                                  struct sp_slice to,
+                                  struct sp_buf *out,
+                                  struct sp_error **err);
+
+// The same for people; with `reveal` not 0 the contact's addresses are in it.
+sp_status sp_account_explain_text(struct sp_account account,
+                                  struct sp_slice to,
+                                  int32_t reveal,
+                                  struct sp_buf *out,
+                                  struct sp_error **err);
+
+// The limits of the account, with when and from whom each is known, as one JSON object:
+// `reachoutTimelock`, `messageCapping`, `circuitBreaker`.
+sp_status sp_account_limits_json(struct sp_account account,
+                                 struct sp_buf *out,
+                                 struct sp_error **err);
+
+// As `sp_account_can_send_json`.
+sp_status sp_guest_can_send_json(struct sp_guest guest,
+                                 const struct sp_slice *to,
+                                 size_t count,
+                                 int32_t recipient,
+                                 struct sp_buf *out,
+                                 struct sp_error **err);
+
+// As `sp_account_explain_json`.
+sp_status sp_guest_explain_json(struct sp_guest guest,
+                                struct sp_slice to,
+                                struct sp_buf *out,
+                                struct sp_error **err);
+
+// As `sp_account_explain_text`.
+sp_status sp_guest_explain_text(struct sp_guest guest,
+                                struct sp_slice to,
+                                int32_t reveal,
+                                struct sp_buf *out,
+                                struct sp_error **err);
+
+// As `sp_account_limits_json`.
+sp_status sp_guest_limits_json(struct sp_guest guest, struct sp_buf *out, struct sp_error **err);
 
 // Sends a text and returns at once. The outcome comes as an OUTCOME event with the operation's
 // number. `to` is `<digits>@s.whatsapp.net`, `<digits>@lid` or the digits of a phone number;

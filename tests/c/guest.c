@@ -213,6 +213,57 @@ static void time_is_the_hosts(void) {
     EXPECT(SP_STATUS_OK, sp_guest_close(guest, &err));
 }
 
+static int holds(const sp_buf *json, const char *part) {
+    size_t i, len = strlen(part);
+    for (i = 0; i + len <= json->len; i++) {
+        if (memcmp(json->ptr + i, part, len) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static void questions(void) {
+    sp_guest guest = open_guest();
+    sp_slice to[2];
+    sp_buf json = {0};
+    to[0] = text(PEER);
+    to[1] = text("4915550001");
+    EXPECT(SP_STATUS_OK, sp_guest_token_received(guest, to[0], text("token"), NOW - 9, &err));
+    EXPECT(SP_STATUS_OK, sp_guest_can_send_json(guest, to, 2, SP_RECIPIENT_ORDINARY, &json, &err));
+    CHECK(holds(&json, "[{\"to\":\"" PEER "\",\"answer\":\"allowed\",\"attached\":\"tctoken\"}"));
+    CHECK(holds(&json, "4915550001@s.whatsapp.net"));
+    sp_buf_free(&json);
+    EXPECT(SP_STATUS_OK, sp_guest_explain_json(guest, to[0], &json, &err));
+    CHECK(holds(&json, "\"attachable\":true") && !holds(&json, "100000000000001"));
+    sp_buf_free(&json);
+    EXPECT(SP_STATUS_OK, sp_guest_explain_text(guest, to[0], 0, &json, &err));
+    CHECK(json.len > 0 && !holds(&json, "100000000000001"));
+    sp_buf_free(&json);
+    EXPECT(SP_STATUS_OK, sp_guest_explain_text(guest, to[0], 1, &json, &err));
+    CHECK(holds(&json, "100000000000001"));
+    sp_buf_free(&json);
+    EXPECT(SP_STATUS_OK, sp_guest_limits_json(guest, &json, &err));
+    CHECK(holds(&json, "\"reachoutTimelock\":{\"state\":\"unknown\""));
+    sp_buf_free(&json);
+    EXPECT(SP_STATUS_OK, sp_guest_can_send_json(guest, NULL, 0, 0, &json, &err));
+    CHECK(json.len == 2 && holds(&json, "[]"));
+    sp_buf_free(&json);
+    EXPECT(SP_STATUS_NULL_POINTER, sp_guest_can_send_json(guest, NULL, 1, 0, &json, &err));
+    EXPECT(SP_STATUS_INVALID_ARGUMENT, sp_guest_can_send_json(guest, to, 2, 9, &json, &err));
+    EXPECT(SP_STATUS_BAD_ADDRESS, sp_guest_explain_json(guest, text("x"), &json, &err));
+    EXPECT(SP_STATUS_NULL_POINTER, sp_guest_explain_text(guest, to[0], 0, NULL, &err));
+    EXPECT(SP_STATUS_NULL_POINTER, sp_guest_limits_json(guest, NULL, &err));
+    EXPECT(SP_STATUS_INVALID_ARGUMENT, sp_guest_background(guest, 0, 2, -1, &err));
+    EXPECT(SP_STATUS_INVALID_ARGUMENT, sp_guest_background(guest, 0, -1, -2, &err));
+    CHECK(json.ptr == NULL);
+    EXPECT(SP_STATUS_OK, sp_guest_forget_account(guest, &err));
+    EXPECT(SP_STATUS_OK, sp_guest_explain_json(guest, to[0], &json, &err));
+    CHECK(!holds(&json, "\"token\""));
+    sp_buf_free(&json);
+    EXPECT(SP_STATUS_OK, sp_guest_close(guest, &err));
+}
+
 /* Every call with a handle, all arguments good; returns how many there are. */
 static int every_call(sp_guest guest, int only, sp_status wanted) {
     sp_slice peer = text(PEER), id = text("3EB0"), nothing = bytes(NULL, 0);
@@ -221,10 +272,11 @@ static int every_call(sp_guest guest, int only, sp_status wanted) {
     sp_work *work = NULL;
     sp_row *row = NULL;
     sp_event *event = NULL;
-    sp_buf salt = {0};
+    sp_buf salt = {0}, json[4];
     int64_t wait;
     int32_t fd;
     int n = 0;
+    memset(json, 0, sizeof json);
     memset(&prop, 0, sizeof prop);
 #define CALL(call)                   \
     do {                             \
@@ -236,6 +288,9 @@ static int every_call(sp_guest guest, int only, sp_status wanted) {
     CALL(sp_guest_token_received(guest, peer, id, NOW, &err));
     CALL(sp_guest_salt_changed(guest, nothing, &err));
     CALL(sp_guest_salt_from_history(guest, id, &err));
+    CALL(sp_guest_history(guest, id, &err));
+    CALL(sp_guest_background(guest, NOW, 1, -1, &err));
+    CALL(sp_guest_forget_account(guest, &err));
     CALL(sp_guest_mapping_learned(guest, peer, text("4915550001@s.whatsapp.net"), &err));
     CALL(sp_guest_identity_changed(guest, peer, &err));
     CALL(sp_guest_props(guest, &prop, 1, &err));
@@ -256,6 +311,10 @@ static int every_call(sp_guest guest, int only, sp_status wanted) {
     CALL(sp_guest_plan(guest, peer, SP_MESSAGE_KIND_CONTENT, SP_RECIPIENT_ORDINARY, &plan, &err));
     CALL(sp_guest_row_get(guest, peer, &row, &err));
     CALL(sp_guest_salt_get(guest, &salt, &err));
+    CALL(sp_guest_can_send_json(guest, &peer, 1, SP_RECIPIENT_ORDINARY, &json[0], &err));
+    CALL(sp_guest_explain_json(guest, peer, &json[1], &err));
+    CALL(sp_guest_explain_text(guest, peer, 0, &json[2], &err));
+    CALL(sp_guest_limits_json(guest, &json[3], &err));
     CALL(sp_guest_outgoing(guest, &work, &err));
     CALL(sp_guest_work_done(guest, 1, SP_WORK_END_OK, 0, nothing, &err));
     CALL(sp_guest_event_fd(guest, &fd, &err));
@@ -267,6 +326,9 @@ static int every_call(sp_guest guest, int only, sp_status wanted) {
     sp_row_free(row);
     sp_event_free(event);
     sp_buf_free(&salt);
+    for (fd = 0; fd < 4; fd++) {
+        sp_buf_free(&json[fd]);
+    }
     return n;
 }
 
@@ -418,6 +480,7 @@ int main(void) {
     a_refusal_is_explained();
     rows();
     time_is_the_hosts();
+    questions();
     handles();
     arguments();
     null_objects();

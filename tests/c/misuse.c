@@ -101,10 +101,14 @@ static void send_arguments(void) {
     sp_slice to = text("4915551234");
     sp_slice body = text("hello");
     sp_send_options options;
+    sp_buf buf = {0};
     uint64_t op = 77;
     memset(&options, 0, sizeof options);
     EXPECT(SP_STATUS_STRUCT_SIZE, sp_send_text_start(account, to, body, &options, &op, &err));
     options.struct_size = sizeof options;
+    options.recipient = 3;
+    EXPECT(SP_STATUS_INVALID_ARGUMENT, sp_send_text_start(account, to, body, &options, &op, &err));
+    options.recipient = SP_RECIPIENT_SUPPORT;
     options.id = text("two words");
     EXPECT(SP_STATUS_BAD_MESSAGE_ID, sp_send_text_start(account, to, body, &options, &op, &err));
     EXPECT(SP_STATUS_NULL_POINTER, sp_send_text_start(account, bytes(NULL, 9), body, NULL, &op, &err));
@@ -121,6 +125,12 @@ static void send_arguments(void) {
     EXPECT(SP_STATUS_NULL_POINTER, sp_account_event_fd(account, NULL, &err));
     EXPECT(SP_STATUS_NULL_POINTER, sp_account_phase(account, NULL, &err));
     EXPECT(SP_STATUS_NULL_POINTER, sp_account_status_json(account, NULL, &err));
+    EXPECT(SP_STATUS_NULL_POINTER, sp_account_can_send_json(account, NULL, 1, 0, &buf, &err));
+    EXPECT(SP_STATUS_INVALID_ARGUMENT, sp_account_can_send_json(account, &to, 1, 3, &buf, &err));
+    EXPECT(SP_STATUS_BAD_ADDRESS, sp_account_explain_json(account, text("x"), &buf, &err));
+    EXPECT(SP_STATUS_NULL_POINTER, sp_account_explain_text(account, to, 0, NULL, &err));
+    EXPECT(SP_STATUS_NOT_PAIRED, sp_account_limits_json(account, &buf, &err));
+    CHECK(buf.ptr == NULL);
     EXPECT(SP_STATUS_OK, sp_account_close(account, &err));
     EXPECT(SP_STATUS_OK, sp_engine_close(engine, &err));
 }
@@ -139,6 +149,10 @@ static void every_account_call(sp_account account, sp_status wanted) {
     EXPECT(wanted, sp_send_text_start(account, to, to, NULL, &op, &err));
     EXPECT(wanted, sp_send_text(account, to, to, NULL, 0, &op, &event, &err));
     EXPECT(wanted, sp_send_text_cb(account, to, to, NULL, never, NULL, &op, &err));
+    EXPECT(wanted, sp_account_can_send_json(account, &to, 1, SP_RECIPIENT_ORDINARY, &buf, &err));
+    EXPECT(wanted, sp_account_explain_json(account, to, &buf, &err));
+    EXPECT(wanted, sp_account_explain_text(account, to, 0, &buf, &err));
+    EXPECT(wanted, sp_account_limits_json(account, &buf, &err));
     if (wanted == SP_STATUS_BAD_HANDLE) {
         EXPECT(wanted, sp_account_phase(account, &phase, &err));
         EXPECT(wanted, sp_account_status_json(account, &buf, &err));

@@ -83,6 +83,51 @@ pub extern "C" fn sp_guest_salt_from_history(
     })
 }
 
+/// A history sync: the blob as downloaded (compressed) or inflated. One that cannot be read changes
+/// nothing.
+#[unsafe(no_mangle)]
+pub extern "C" fn sp_guest_history(
+    guest: GuestHandle,
+    blob: Slice,
+    err: *mut *mut ErrorObject,
+) -> Status {
+    guard_on(&GUESTS, guest.handle, err, |guest| {
+        guest.history(blob.bytes("blob")?.to_vec())
+    })
+}
+
+/// What is known about the link of the account, for the diagnosis of refusals: when it was paired, in
+/// Unix seconds, 0 when that is not known; whether the phone has sent all of its history, and whether
+/// 1:1 chats are addressed by LID: 1 yes, 0 no, -1 not known.
+#[unsafe(no_mangle)]
+pub extern "C" fn sp_guest_background(
+    guest: GuestHandle,
+    linked_at: i64,
+    history_complete: i32,
+    lid_migrated: i32,
+    err: *mut *mut ErrorObject,
+) -> Status {
+    guard_on(&GUESTS, guest.handle, err, |guest| {
+        let flag = |name, number| match number {
+            -1 => Ok(None),
+            0 | 1 => Ok(Some(number == 1)),
+            n => Err(unknown(name, n)),
+        };
+        let complete = flag("history_complete", history_complete)?;
+        let migrated = flag("lid_migrated", lid_migrated)?;
+        guest.background((linked_at != 0).then_some(linked_at), complete, migrated)
+    })
+}
+
+/// Deletes everything that is stored for the account: tokens, names, limits, timelines.
+#[unsafe(no_mangle)]
+pub extern "C" fn sp_guest_forget_account(
+    guest: GuestHandle,
+    err: *mut *mut ErrorObject,
+) -> Status {
+    guard_on(&GUESTS, guest.handle, err, Guest::forget_account)
+}
+
 /// Two addresses of one account, by phone number and by LID, in either order.
 #[unsafe(no_mangle)]
 pub extern "C" fn sp_guest_mapping_learned(

@@ -29,7 +29,7 @@ pub enum RecipientNumber {
     Support = 2,
 }
 
-fn hint(number: i32) -> Result<RecipientHint, Error> {
+pub(super) fn hint(number: i32) -> Result<RecipientHint, Error> {
     match number {
         n if n == RecipientNumber::Ordinary as i32 => Ok(RecipientHint::Ordinary),
         n if n == RecipientNumber::Enterprise as i32 => Ok(RecipientHint::Enterprise),

@@ -27,6 +27,7 @@ mod guest_fact;
 mod guest_plan;
 mod guest_work;
 mod handle;
+mod questions;
 mod raw;
 mod send;
 mod status;

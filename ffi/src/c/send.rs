@@ -11,9 +11,10 @@ use super::account::{AccountHandle, timeout};
 use super::bytes::Slice;
 use super::error::ErrorObject;
 use super::event::EventObject;
+use super::guest_plan::hint;
 use super::raw::{self, Versioned};
 use super::{ACCOUNTS, guard_on};
-use crate::facade::{AccountEvent, Error, RecipientHint, SendOptions, Status};
+use crate::facade::{AccountEvent, Error, SendOptions, Status};
 
 /// What may be said about one message. Set everything to zero, then `struct_size`.
 #[derive(Clone, Copy, Debug)]
@@ -21,8 +22,8 @@ use crate::facade::{AccountEvent, Error, RecipientHint, SendOptions, Status};
 pub struct SendSettings {
     /// `sizeof(sp_send_options)`.
     pub struct_size: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// What is known about the recipient, an `sp_recipient`.
+    pub recipient: i32,
     /// How long from now the message may still be sent, in milliseconds; 0 for as long as it takes.
     pub deadline_ms: u64,
     /// The id to send with, 1 to 128 visible ASCII characters; empty for a fresh one.
@@ -34,7 +35,7 @@ unsafe impl Versioned for SendSettings {
     const FIRST_SIZE: usize = 32;
     const DEFAULT: Self = Self {
         struct_size: 32,
-        reserved: 0,
+        recipient: 0,
         deadline_ms: 0,
         id: Slice::EMPTY,
     };
@@ -49,7 +50,7 @@ fn options(settings: *const SendSettings) -> Result<SendOptions, Error> {
     let id = id.map(|id| MessageId::parse(id).ok_or(ApiMisuse::BadMessageId));
     Ok(SendOptions {
         id: id.transpose()?,
-        recipient: RecipientHint::default(),
+        recipient: hint(settings.recipient)?,
         deadline: (settings.deadline_ms != 0).then(|| Duration::from_millis(settings.deadline_ms)),
     })
 }
