@@ -113,6 +113,7 @@ impl TryFrom<AccountConfig> for facade::AccountConfig {
             server,
             device,
             event_capacity: event_capacity.map_err(wrong)?,
+            ..Self::default()
         })
     }
 }

@@ -6,13 +6,12 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use sendpath_handoff::{AccountEvent, Admission, Sending, operation};
-use sendpath_protocol::account::{Answer, Inquiry};
+use sendpath_protocol::account::{Answer, Inquiry, Settings};
 use sendpath_protocol::config::{DeviceConfig, ServerConfig};
 use sendpath_protocol::effect::OpId;
 use sendpath_protocol::error::ApiMisuse;
 use sendpath_protocol::jid::Jid;
 use sendpath_protocol::limits::gate::RecipientHint;
-use sendpath_protocol::mex::DocIds;
 use sendpath_protocol::send;
 use sendpath_protocol::session::{Content, SendRequest};
 use sendpath_protocol::time::Millis;
@@ -299,8 +298,8 @@ pub struct AccountConfig {
     pub server: ServerConfig,
     /// How we present ourselves.
     pub device: DeviceConfig,
-    /// Ids of the GraphQL documents by which limits are asked for.
-    pub documents: DocIds,
+    /// Document ids of limits, and how strictly the server's settings are taken.
+    pub settings: Settings,
     /// Events kept for a slow host; behind that they are dropped and counted.
     pub event_capacity: usize,
     /// Sends without an outcome; more are refused as [`Cause::OutboxFull`].
@@ -312,7 +311,7 @@ impl Default for AccountConfig {
         Self {
             server: ServerConfig::default(),
             device: DeviceConfig::default(),
-            documents: DocIds::default(),
+            settings: Settings::default(),
             event_capacity: 1024,
             max_pending: 1024,
         }

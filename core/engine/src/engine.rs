@@ -186,7 +186,7 @@ impl Engine {
             config: SessionConfig {
                 server: config.server,
                 device: config.device,
-                documents: config.documents,
+                account: config.settings,
             },
             shared: shared.clone(),
             reply,

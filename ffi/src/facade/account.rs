@@ -27,6 +27,8 @@ pub struct AccountConfig {
     pub server: ServerConfig,
     /// How the device presents itself.
     pub device: DeviceConfig,
+    /// Honour the server if it switches tokens on messages off; newest clients do not.
+    pub strict_props: bool,
     /// Events that wait for a slow host before they are dropped and counted; `None` for the
     /// engine's default.
     pub event_capacity: Option<usize>,
@@ -37,6 +39,7 @@ impl From<AccountConfig> for core::AccountConfig {
         let mut settings = Self::default();
         settings.server = config.server;
         settings.device = config.device;
+        settings.settings.strict_props = config.strict_props;
         settings.event_capacity = config.event_capacity.unwrap_or(settings.event_capacity);
         settings
     }

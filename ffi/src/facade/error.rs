@@ -218,6 +218,7 @@ pub fn attached_word(attached: Attached) -> Option<&'static str> {
         Attached::Nothing(WhyNot::Expired { .. }) => "nothing_expired",
         Attached::Nothing(WhyNot::NeverReceived) => "nothing_never_received",
         Attached::Nothing(WhyNot::NotEligible) => "nothing_not_eligible",
+        Attached::Nothing(WhyNot::GateOff) => "nothing_gate_off",
         Attached::Nothing(WhyNot::StoreError) => "nothing_store_error",
         _ => return None,
     })

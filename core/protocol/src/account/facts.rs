@@ -170,7 +170,7 @@ impl Account {
     pub fn feed_props(&mut self, cx: &mut Cx<'_>, values: &[(u32, String)], now: UnixSeconds) {
         let values = values.iter().map(|(code, value)| (*code, value.as_str()));
         if self.props.feed(cx, values, now) {
-            self.tokens.set_props(self.props.tokens());
+            self.props_changed();
         }
     }
 

@@ -64,7 +64,7 @@ pub struct Account {
     silent: Watch,
     /// `None` before the first connection.
     pruner: Option<Pruner>,
-    documents: DocIds,
+    settings: Settings,
     queries: Vec<Query>,
     stanzas: Vec<Node>,
     followed: BTreeSet<PeerKey>,
@@ -79,6 +79,16 @@ pub struct Account {
     background: Background,
     /// When the known end of a lock passes, and when the props are due.
     wound: [Option<Mono>; 2],
+}
+
+/// What a host may choose for an account.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Settings {
+    /// Ids of the GraphQL documents by which limits are asked for.
+    pub documents: DocIds,
+    /// Honour AB prop 10518 if the server has switched tokens on messages off. WhatsApp Web's newest
+    /// releases attach them regardless, and so do we by default.
+    pub strict_props: bool,
 }
 
 /// What is known about the link of the account, for the diagnosis of refusals.
@@ -98,7 +108,7 @@ impl Account {
     ///
     /// # Errors
     /// What the store says.
-    pub fn load(cx: &mut Cx<'_>, own: Own, documents: DocIds) -> Result<Option<Self>, Fault> {
+    pub fn load(cx: &mut Cx<'_>, own: Own, settings: Settings) -> Result<Option<Self>, Fault> {
         if let Names {
             lid: Some(lid),
             pn: Some(pn),
@@ -116,7 +126,7 @@ impl Account {
             return Ok(None);
         };
         tokens.hold_issues(true);
-        Ok(Some(Self {
+        let mut account = Self {
             tokens,
             props,
             timelock: Timelock::load(txn, &scope)?,
@@ -124,7 +134,7 @@ impl Account {
             breaker: Breaker::load(txn, &scope)?,
             silent: Watch::default(),
             pruner: None,
-            documents,
+            settings,
             queries: Vec::new(),
             stanzas: Vec::new(),
             followed: BTreeSet::new(),
@@ -136,7 +146,9 @@ impl Account {
             bootstrap: None,
             background: Background::default(),
             wound: [None; 2],
-        }))
+        };
+        account.props_changed();
+        Ok(Some(account))
     }
 
     /// Deletes everything that is stored for the account: tokens, names, limits, timelines. What
@@ -150,7 +162,7 @@ impl Account {
         let key = own.account().ok_or(nameless.clone())?;
         while adopt::forget_account(cx, &key)? == Forgotten::More {}
         journal::note_account(cx, self.scope(), What::Forgotten, now)?;
-        let fresh = Self::load(cx, own, self.documents.clone())?.ok_or(nameless)?;
+        let fresh = Self::load(cx, own, self.settings.clone())?.ok_or(nameless)?;
         let old = std::mem::replace(self, fresh);
         self.background = old.background;
         if old.online {

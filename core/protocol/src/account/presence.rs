@@ -82,8 +82,7 @@ pub fn presence(node: &Node) -> Option<Event> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::account::Account;
-    use crate::mex::DocIds;
+    use crate::account::{Account, Settings};
     use crate::peer::PeerKey;
     use crate::secret::SecretBytes;
     use crate::tctoken::policy::Own;
@@ -96,7 +95,7 @@ mod tests {
     fn account(bench: &mut Bench) -> Account {
         bench.run(|cx| {
             let own = Own::new(Some(&Jid::lid("9")), None).unwrap();
-            let mut account = Account::load(cx, own, DocIds::default())?.unwrap();
+            let mut account = Account::load(cx, own, Settings::default())?.unwrap();
             account.connected(cx, NOW);
             Ok(account)
         })

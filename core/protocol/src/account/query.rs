@@ -109,13 +109,20 @@ impl Account {
 
     fn props_answered(&mut self, cx: &mut Cx<'_>, end: &IqEnd, now: UnixSeconds) {
         if self.props.answered(cx, end.result(), now) {
-            self.tokens.set_props(self.props.tokens());
+            self.props_changed();
         }
+    }
+
+    /// The server's numbers reach the token machine.
+    pub(super) fn props_changed(&mut self) {
+        self.tokens.set_props(self.props.tokens());
+        let off = self.props.gates().messages == Some(false);
+        self.tokens.withhold(off && self.settings.strict_props);
     }
 
     /// Asks for a limit, unless somebody has.
     pub(super) fn pull(&mut self, cx: &Cx<'_>, question: Question, reason: Reason) -> Pull {
-        let possible = self.online && self.documents.request(question, 0).is_some();
+        let possible = self.online && self.settings.documents.request(question, 0).is_some();
         let pull = match question {
             _ if !possible => Pull::Fresh(false),
             Question::NewChatCapping => self.capping.pull(reason, cx.now.mono),
@@ -129,7 +136,7 @@ impl Account {
 
     /// True when there is a document id for that attempt.
     pub(super) fn ask(&mut self, question: Question, attempt: usize) -> bool {
-        let Some(node) = self.documents.request(question, attempt) else {
+        let Some(node) = self.settings.documents.request(question, attempt) else {
             return false;
         };
         let purpose = Purpose::Limit { question, attempt };

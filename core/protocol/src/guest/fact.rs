@@ -1,8 +1,7 @@
 //! What a host tells: facts of its connection, typed, coarse or raw.
 
-use crate::account::{Background, Purpose};
+use crate::account::{Background, Purpose, Settings};
 use crate::jid::Jid;
-use crate::mex::DocIds;
 use crate::secret::SecretBytes;
 use crate::stream::iq::IqEnd;
 use crate::tctoken::policy::MessageKind;
@@ -13,8 +12,8 @@ use crate::wap::Node;
 /// How a guest is set up.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct GuestConfig {
-    /// Ids of the GraphQL documents by which limits are asked for.
-    pub documents: DocIds,
+    /// What the host chose for the account.
+    pub account: Settings,
     /// The host issues our token itself behind its sends (as whatsmeow does) and reports it by
     /// [`Fact::RowPut`]; the guest then keeps it from doing so twice and issues nothing.
     pub host_issues: bool,

@@ -67,7 +67,7 @@ impl Guest {
     ) -> Result<(Self, Step), Fault> {
         let mut opened = None;
         let step = txn::step(now, rng, reader, |cx| {
-            let account = Account::load(cx, own, config.documents.clone())?;
+            let account = Account::load(cx, own, config.account.clone())?;
             let mut account = account.ok_or(Fault::Bug("an account has a name"))?;
             account.connected(cx, now.unix());
             let prefix = format!("sp{:x}-", cx.rng.below(1 << 24));

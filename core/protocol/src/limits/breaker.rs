@@ -177,7 +177,10 @@ const fn opens_a_chat(attached: Attached) -> bool {
         attached,
         Attached::Cstoken
             | Attached::Nothing(
-                WhyNot::Expired { .. } | WhyNot::NeverReceived | WhyNot::StoreError
+                WhyNot::Expired { .. }
+                    | WhyNot::GateOff
+                    | WhyNot::NeverReceived
+                    | WhyNot::StoreError
             )
     )
 }

@@ -1,11 +1,11 @@
 //! What a driver feeds into a session, and what a host may ask of it.
 
+use crate::account::Settings;
 use crate::config::{DeviceConfig, ServerConfig};
 use crate::effect::OpId;
 use crate::event::DisconnectReason;
 use crate::jid::Jid;
 use crate::limits::gate::RecipientHint;
-use crate::mex::DocIds;
 use crate::time::Mono;
 use crate::verdict::MessageId;
 
@@ -16,8 +16,8 @@ pub struct SessionConfig {
     pub server: ServerConfig,
     /// How we present ourselves.
     pub device: DeviceConfig,
-    /// Ids of the GraphQL documents by which limits are asked for.
-    pub documents: DocIds,
+    /// What the host chose for the account.
+    pub account: Settings,
 }
 
 /// One thing that happened.

@@ -49,6 +49,7 @@ pub struct Tokens {
     own: Own,
     scope: Scope,
     props: TokenProps,
+    withheld: bool,
     issuance: Issuance,
     counters: Counters,
 }
@@ -91,6 +92,7 @@ impl Tokens {
             scope: Scope::account(&own.account()?),
             own,
             props,
+            withheld: false,
             issuance: Issuance::default(),
             counters: Counters::default(),
         })
@@ -121,6 +123,11 @@ impl Tokens {
         self.props = props;
     }
 
+    /// Messages carry no tctoken (true): the server said so, and the host wants that honoured.
+    pub const fn withhold(&mut self, withheld: bool) {
+        self.withheld = withheld;
+    }
+
     /// What a message to `to` carries. `known` are the contact's names by the LID map; `to` itself
     /// is added. Never fails: without a readable store the message goes on without a token.
     pub fn attach(
@@ -146,6 +153,7 @@ impl Tokens {
                 WhyNot::StoreError
             }
             Ok(None) => WhyNot::NeverReceived,
+            Ok(Some(_)) if self.withheld => WhyNot::GateOff,
             Ok(Some(theirs)) => match self.props.freshness(theirs.t, now) {
                 Freshness::Expired => WhyNot::Expired { t: theirs.t },
                 freshness => {

@@ -156,6 +156,8 @@ pub enum WhyNot {
     },
     /// The contact never gave us a token.
     NeverReceived,
+    /// The server does not want tokens on messages, and the host wants that honoured.
+    GateOff,
     /// Self, bots, groups and the like never carry one.
     NotEligible,
     /// The token store could not be read; the send goes on without.

@@ -270,3 +270,17 @@ fn a_forgotten_account_knows_nothing_but_that() {
     assert_eq!(story, [What::Forgotten]);
     assert!(!host.work().is_empty(), "it asks anew");
 }
+
+#[test]
+fn tokens_are_withheld_only_if_the_server_says_so_and_the_host_agrees() {
+    for (strict, value, expected) in [
+        (false, "0", Some(b"token".to_vec())),
+        (true, "1", Some(b"token".to_vec())),
+        (true, "0", None),
+    ] {
+        let mut host = if strict { Host::strict() } else { Host::new() };
+        host.gives(LID, "token", NOW);
+        host.props(&[(10_518, value)]);
+        assert_eq!(host.token(LID), expected, "{strict} {value}");
+    }
+}

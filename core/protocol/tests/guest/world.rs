@@ -2,6 +2,7 @@
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
+use sendpath_protocol::account::Settings;
 use sendpath_protocol::effect::Effect;
 use sendpath_protocol::event::Event;
 use sendpath_protocol::guest::{Fact, Guest, GuestConfig, GuestPlan, Row, RowPut, Work, WorkEnd};
@@ -64,6 +65,17 @@ impl Host {
     pub(crate) fn issuing() -> Self {
         Self::with(GuestConfig {
             host_issues: true,
+            ..GuestConfig::default()
+        })
+    }
+
+    /// A host that honours every setting of the server.
+    pub(crate) fn strict() -> Self {
+        Self::with(GuestConfig {
+            account: Settings {
+                strict_props: true,
+                ..Settings::default()
+            },
             ..GuestConfig::default()
         })
     }

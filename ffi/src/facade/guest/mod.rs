@@ -24,6 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use sendpath_handoff::EventQueue;
+use sendpath_protocol::account::Settings;
 use sendpath_protocol::error::ApiMisuse;
 use sendpath_protocol::guest::{Fact, GuestConfig};
 use sendpath_protocol::jid::Jid;
@@ -63,6 +64,8 @@ pub struct GuestSetup {
     pub host_issues: bool,
     /// Ids of the GraphQL documents by which limits are asked for; `None` for the known ones.
     pub documents: Option<DocIds>,
+    /// Honour the server if it switches tokens on messages off; newest clients do not.
+    pub strict_props: bool,
     /// Events that wait for a slow host before they are dropped and counted; `None` for 1024.
     pub event_capacity: Option<usize>,
     /// How it tells the time.
@@ -79,6 +82,7 @@ impl GuestSetup {
             own_lid: None,
             host_issues: false,
             documents: None,
+            strict_props: false,
             event_capacity: None,
             clock: GuestClock::System,
         }
@@ -111,7 +115,10 @@ impl Guest {
             own: own(setup.own_jid.as_deref(), setup.own_lid.as_deref())?,
             name: setup.name,
             config: GuestConfig {
-                documents: setup.documents.unwrap_or_default(),
+                account: Settings {
+                    documents: setup.documents.unwrap_or_default(),
+                    strict_props: setup.strict_props,
+                },
                 host_issues: setup.host_issues,
             },
         };

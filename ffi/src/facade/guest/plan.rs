@@ -52,7 +52,8 @@ pub struct Plan {
     /// The server has not said yet how old a token may be, and this one may be too old. Worth a short
     /// wait for the props, if the host can.
     pub ambiguous: bool,
-    /// Why no tctoken, as a word: `expired`, `never_received`, `not_eligible`, `store_error`.
+    /// Why no tctoken, as a word: `expired`, `gate_off`, `never_received`, `not_eligible`,
+    /// `store_error`.
     pub no_tctoken: Option<&'static str>,
     /// Why not even a cstoken, as a word: `gate_off`, `no_lid`, `no_salt`, `not_eligible`,
     /// `store_error`.
@@ -193,6 +194,7 @@ const fn why_not(why: WhyNot) -> &'static str {
         WhyNot::Expired { .. } => "expired",
         WhyNot::NeverReceived => "never_received",
         WhyNot::NotEligible => "not_eligible",
+        WhyNot::GateOff => "gate_off",
         WhyNot::StoreError => "store_error",
         _ => "other",
     }

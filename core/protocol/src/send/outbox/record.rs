@@ -193,6 +193,7 @@ const fn why_number(why: WhyNot) -> (u32, Option<UnixSeconds>) {
         WhyNot::Expired { t } => (4, Some(t)),
         WhyNot::NotEligible => (5, None),
         WhyNot::StoreError => (6, None),
+        WhyNot::GateOff => (7, None),
     }
 }
 
@@ -202,6 +203,7 @@ const fn why(number: u32, t: Option<UnixSeconds>) -> Option<WhyNot> {
         (4, Some(t)) => Some(WhyNot::Expired { t }),
         (5, _) => Some(WhyNot::NotEligible),
         (6, _) => Some(WhyNot::StoreError),
+        (7, _) => Some(WhyNot::GateOff),
         _ => None,
     }
 }
@@ -270,6 +272,7 @@ mod tests {
             WhyNot::Expired { t: UnixSeconds(9) },
             WhyNot::NotEligible,
             WhyNot::StoreError,
+            WhyNot::GateOff,
         ];
         let no_cstoken = [
             NoCstoken::GateOff,

@@ -206,6 +206,7 @@ const fn why_not(why: WhyNot) -> &'static str {
         WhyNot::Expired { .. } => "expired",
         WhyNot::NeverReceived => "none was ever received",
         WhyNot::NotEligible => "it is of a kind that has none",
+        WhyNot::GateOff => "the server does not want them on messages",
         WhyNot::StoreError => "the store could not be read",
     }
 }

@@ -91,6 +91,7 @@ mod why {
     pub(super) const EXPIRED: u32 = 2;
     pub(super) const NOT_ELIGIBLE: u32 = 3;
     pub(super) const STORE_ERROR: u32 = 4;
+    pub(super) const GATE_OFF: u32 = 5;
 }
 
 impl Entry {
@@ -118,6 +119,7 @@ impl Entry {
                     WhyNot::NeverReceived => (why::NEVER_RECEIVED, None),
                     WhyNot::NotEligible => (why::NOT_ELIGIBLE, None),
                     WhyNot::StoreError => (why::STORE_ERROR, None),
+                    WhyNot::GateOff => (why::GATE_OFF, None),
                 };
                 row.detail = number;
                 (kind::ATTACHED_NOTHING, t.and_then(age))
@@ -182,6 +184,7 @@ impl EntryRow {
                 why::NEVER_RECEIVED => WhyNot::NeverReceived,
                 why::NOT_ELIGIBLE => WhyNot::NotEligible,
                 why::STORE_ERROR => WhyNot::StoreError,
+                why::GATE_OFF => WhyNot::GateOff,
                 _ => return None,
             })),
             kind::ATTACHED_UNDECIDED => What::Attached(Attached::Undecided),
@@ -261,6 +264,7 @@ pub(super) mod tests {
             },
             What::Relinked,
             What::Wrote,
+            nothing(WhyNot::GateOff),
         ]
     }
 
@@ -325,7 +329,8 @@ pub(super) mod tests {
                 "010a0e080e1080e5d0d30630960338cf03",
                 "010a0b080e1080e5d0d306309103",
                 "010a08080f1080e5d0d306",
-                "010a0808121080e5d0d306"
+                "010a0808121080e5d0d306",
+                "010a0a08041080e5d0d3063005"
             ]
         );
         let mut twice = Timeline::lost();
