@@ -22,6 +22,14 @@ fn scenario_27_a_contact_with_two_chats_in_a_chunk_gets_one_row_in_sqlite() {
     one_row_for_two_chats(&mut SqliteStore::open(&path, Options::default()).unwrap());
 }
 
+/// Where one statement writes a whole chunk, a contact that comes twice must not stop it.
+#[cfg(feature = "postgres")]
+#[test]
+fn scenario_27_a_contact_with_two_chats_in_a_chunk_gets_one_row_in_postgresql() {
+    let uri = sendpath_test_postgres::shared().database().uri();
+    one_row_for_two_chats(&mut *sendpath_storage::open(&uri).unwrap());
+}
+
 fn one_row_for_two_chats(store: &mut dyn Store) {
     let own = Own::new(Some(&Jid::lid("900000000000009")), None).unwrap();
     let mut tokens = Tokens::new(own, TokenProps::default()).unwrap();

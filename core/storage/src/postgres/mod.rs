@@ -10,7 +10,7 @@
 //! transaction behind.
 //!
 //! A connection that broke is replaced and the call repeated once. What a commit did whose answer
-//! was lost is decided before anything else is read or written: see [`Claims`].
+//! was lost is decided before anything else is read or written; `claims` tells how.
 
 mod address;
 mod claims;
