@@ -203,9 +203,11 @@ fn programs() -> Option<PathBuf> {
     if let Some((_, programs)) = debian {
         return Some(programs);
     }
-    let found = Command::new("pg_config").arg("--bindir").output().ok()?;
-    let programs = PathBuf::from(String::from_utf8(found.stdout).ok()?.trim());
-    programs.join("initdb").exists().then_some(programs)
+    let found = Command::new("sh")
+        .args(["-c", "command -v initdb"])
+        .output();
+    let found = PathBuf::from(String::from_utf8(found.ok()?.stdout).ok()?.trim());
+    Some(found.parent()?.to_owned()).filter(|programs| programs.join("initdb").exists())
 }
 
 fn guard(folder: &Path, programs: &Path) -> Child {
