@@ -7,6 +7,8 @@ export SENDPATH_MODEL_SERVER := $(CURDIR)/target/debug/sendpath-model-server
 
 # Tested by their own commands, with their own features.
 OTHERS := --exclude sendpath --exclude sendpath-uniffi --exclude uniffi-bindgen
+# Not in what is shipped, but checked and tested with the rest.
+POSTGRES := --features sendpath-storage/postgres,sendpath-engine/postgres
 
 .PHONY: help
 help: ## this list
@@ -25,8 +27,8 @@ demo: setup ## the story of a 463, start to end, and the same send from four lan
 test: test-rust test-c test-go test-python test-kotlin test-interop ## every test of every language
 
 .PHONY: test-rust
-test-rust: setup ## Rust: units, vectors, properties, end to end, 200 kills, documentation
-	$(CARGO) test --workspace --locked $(OTHERS)
+test-rust: setup ## Rust: units, vectors, properties, PostgreSQL, end to end, 200 kills, documentation
+	$(CARGO) test --workspace --locked $(OTHERS) $(POSTGRES)
 
 .PHONY: test-c
 test-c: setup ## C: the ABI under gcc, g++ and valgrind; the committed header
@@ -55,8 +57,8 @@ test-interop: model-server ## the model server against unmodified whatsmeow and 
 .PHONY: lint
 lint: setup ## formatting, lints, documentation
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked --quiet
+	$(CARGO) clippy --workspace --all-targets --locked $(POSTGRES) -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked $(POSTGRES) --quiet
 	cd bindings/go && test -z "$$(gofmt -l .)"
 
 .PHONY: bench

@@ -14,6 +14,8 @@ command -v valgrind >/dev/null || packages+=(valgrind)
 command -v npm >/dev/null || packages+=(nodejs npm)
 command -v pkg-config >/dev/null || packages+=(pkg-config)
 command -v objcopy >/dev/null || packages+=(binutils)
+command -v openssl >/dev/null || packages+=(openssl)
+compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null || packages+=(postgresql)
 python3 -c 'import ensurepip' 2>/dev/null || packages+=(python3-venv)
 if [ ${#packages[@]} -gt 0 ]; then
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
