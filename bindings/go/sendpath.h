@@ -611,8 +611,9 @@ typedef struct sp_engine_config {
     uint32_t struct_size;
     // Zero.
     uint32_t reserved;
-    // The built-in store: a path or `sqlite:///path` for a file that is created if missing, or
-    // `memory:`. Empty when `store` is given.
+    // The built-in store: a path or `sqlite:///path` for a file that is created if missing,
+    // `memory:`, or `postgres://..` if the library was built with PostgreSQL. Empty when `store` is
+    // given.
     struct sp_slice store_uri;
     // A store of the host instead; NULL when `store_uri` is given. It is copied.
     const struct sp_store *store;

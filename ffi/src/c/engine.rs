@@ -24,8 +24,9 @@ pub struct EngineSettings {
     pub struct_size: u32,
     /// Zero.
     pub reserved: u32,
-    /// The built-in store: a path or `sqlite:///path` for a file that is created if missing, or
-    /// `memory:`. Empty when `store` is given.
+    /// The built-in store: a path or `sqlite:///path` for a file that is created if missing,
+    /// `memory:`, or `postgres://..` if the library was built with PostgreSQL. Empty when `store` is
+    /// given.
     pub store_uri: Slice,
     /// A store of the host instead; NULL when `store_uri` is given. It is copied.
     pub store: *const StoreTable,

@@ -216,6 +216,22 @@ fn a_store_that_calls_its_guest_is_told_instead_of_waiting() {
     assert_eq!(inside.status(), Status::WouldDeadlock);
 }
 
+#[cfg(not(feature = "postgres"))]
+#[test]
+fn a_library_without_postgresql_says_so() {
+    for scheme in ["postgres", "postgresql"] {
+        let uri = format!("{scheme}://someone:hunter2@localhost/x");
+        let store = || StoreSpec::Uri(uri.clone());
+        let config = crate::facade::EngineConfig { store: store() };
+        let engine = crate::facade::Engine::open(config).err().unwrap();
+        for error in [GuestStore::open(store()).err().unwrap(), engine] {
+            assert_eq!(error.status(), Status::InvalidArgument);
+            let told = "built without PostgreSQL; build with the feature `postgres`";
+            assert_eq!(error.message(), told);
+        }
+    }
+}
+
 #[test]
 fn threads_may_share_a_guest() {
     let guest = open(memory());
