@@ -77,6 +77,15 @@ impl Account {
         self.request(Request::Logout(self.0.core.op(), keep_tokens))
     }
 
+    /// Asks the server for the account's limits; a change is an event, and the answer is then in
+    /// [`Inquiry::Limits`]. Does nothing while there is no connection.
+    ///
+    /// # Errors
+    /// [`EngineError::Closed`], [`EngineError::Forked`].
+    pub fn refresh_limits(&self) -> Result<(), EngineError> {
+        self.request(Request::RefreshLimits(self.0.core.op()))
+    }
+
     /// Follows the presence of a contact until the connection ends, with its token; a new token
     /// renews it. `Event::Presence` tells. Does nothing while there is no connection.
     ///

@@ -67,6 +67,7 @@ pub(crate) enum Request {
     Disconnect,
     Forget(OpId),
     Logout(OpId, bool),
+    RefreshLimits(OpId),
     Send(SendRequest, Completer),
     Subscribe(OpId, Jid),
 }
@@ -190,6 +191,9 @@ impl Shard {
             }
             Request::Subscribe(op, to) => {
                 slot.inbox.push_back(command(op, Command::Subscribe(to)));
+            }
+            Request::RefreshLimits(op) => {
+                slot.inbox.push_back(command(op, Command::RefreshLimits));
             }
             Request::Send(request, completer) => {
                 let send = command(completer.op, Command::Send(request));

@@ -349,7 +349,10 @@ impl Machine for Scripted {
         txn::step(now, rng, reader, |cx| {
             match input {
                 Input::Command(op, Command::Send(request)) => self.send(cx, op, request)?,
-                Input::Command(_, Command::ForgetAccount | Command::Subscribe(_)) => {}
+                Input::Command(
+                    _,
+                    Command::ForgetAccount | Command::RefreshLimits | Command::Subscribe(_),
+                ) => {}
                 Input::Command(_, Command::Logout { .. }) => {
                     let reason = DisconnectReason::Stopped;
                     cx.effect(Event::LoggedOut { reason });
@@ -399,6 +402,7 @@ impl Machine for Scripted {
             outbox: self.held.len(),
             queued: 0,
             ignored: 0,
+            tokens: Default::default(),
         }
     }
 

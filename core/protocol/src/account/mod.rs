@@ -33,11 +33,11 @@ use crate::limits::silent::Watch;
 use crate::limits::timelock::Timelock;
 use crate::mex::{DocIds, Question};
 use crate::peer::{AccountKey, Names, PeerKey};
-use crate::tctoken::Tokens;
 use crate::tctoken::journal;
 use crate::tctoken::policy::Own;
 use crate::tctoken::prune::Pruner;
 use crate::tctoken::timeline::What;
+use crate::tctoken::{Counters, Tokens};
 use crate::time::{Millis, Mono, Now, UnixSeconds};
 use crate::txn::{Cx, Scope};
 use crate::wap::Node;
@@ -77,8 +77,8 @@ pub struct Account {
     /// When the limits are asked for, after a login.
     bootstrap: Option<Mono>,
     background: Background,
-    /// When the known end of a lock passes, and when the props are due.
-    wound: [Option<Mono>; 2],
+    /// When the known end of a lock passes, when the props are due, and when the quota is.
+    wound: [Option<Mono>; 3],
 }
 
 /// What a host may choose for an account.
@@ -145,7 +145,7 @@ impl Account {
             online: false,
             bootstrap: None,
             background: Background::default(),
-            wound: [None; 2],
+            wound: [None; 3],
         };
         account.props_changed();
         Ok(Some(account))
@@ -243,6 +243,18 @@ impl Account {
         Ok(())
     }
 
+    /// The host wants to know the limits as they are now: they are asked for, and a change is an
+    /// event. Does nothing without a connection.
+    pub fn refresh_limits(&mut self, cx: &Cx<'_>) {
+        self.pull(cx, Question::ReachoutTimelock, Reason::Host);
+        self.pull(cx, Question::NewChatCapping, Reason::Host);
+    }
+
+    /// What was left aside so far.
+    pub const fn counters(&self) -> &Counters {
+        self.tokens.counters()
+    }
+
     /// When [`Account::tick`] has something to do; `None` for never.
     pub fn deadline(&self) -> Option<Mono> {
         let due = [
@@ -274,6 +286,10 @@ impl Account {
         for (peer, ids) in self.silent.due(cx.now.mono) {
             cx.effect(Event::SilentDrop { peer, ids });
         }
+        if self.capping.is_stale(now, &self.props.capping()) {
+            self.capping.refreshing(now);
+            self.pull(cx, Question::NewChatCapping, Reason::Ended);
+        }
         if self.timelock.tick(cx.now.mono, now) {
             self.ask(Question::ReachoutTimelock, 0);
         }
@@ -290,6 +306,7 @@ impl Account {
         self.wound = [
             self.timelock.deadline(now, server),
             self.props.deadline(now.mono, server),
+            self.capping.refresh_at(now, server, &self.props.capping()),
         ];
     }
 }

@@ -56,6 +56,8 @@ pub enum Fact {
     IdentityChanged(Jid),
     /// Two addresses of one account, by phone number and by LID.
     Mapping(Jid, Jid),
+    /// The host wants the limits to be asked for.
+    RefreshLimits,
     /// A receipt for messages of ours: they arrived.
     Receipt(Vec<MessageId>),
     /// The host's store writes a row of its coarse interface.

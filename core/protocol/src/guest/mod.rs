@@ -24,6 +24,7 @@ use crate::error::{Fault, StoreError};
 use crate::jid::Jid;
 use crate::peer::PeerKey;
 use crate::secret::{Entropy, EntropyExt, SecretBytes};
+use crate::tctoken::Counters;
 use crate::tctoken::policy::Own;
 use crate::tctoken::stanza::{MAX_TOKEN_BYTES, Notification, Token};
 use crate::time::{Mono, Now, ServerClock, UnixSeconds};
@@ -156,6 +157,11 @@ impl Guest {
         self.account.scope()
     }
 
+    /// What the token machine left aside.
+    pub const fn counters(&self) -> &Counters {
+        self.account.counters()
+    }
+
     /// Facts that made no sense here and changed nothing.
     pub const fn ignored(&self) -> u64 {
         self.ignored
@@ -194,6 +200,7 @@ impl Guest {
                 self.cache.clear();
                 self.account.feed_props(cx, &values, now);
             }
+            Fact::RefreshLimits => self.account.refresh_limits(cx),
             Fact::Receipt(ids) => self.account.arrived(&ids),
             Fact::RowPut(put) => self.row_put(cx, &put)?,
             Fact::Salt(salt) => {

@@ -6,6 +6,7 @@ use crate::effect::OpId;
 use crate::event::DisconnectReason;
 use crate::jid::Jid;
 use crate::limits::gate::RecipientHint;
+use crate::tctoken::Counters;
 use crate::time::Mono;
 use crate::verdict::MessageId;
 
@@ -50,6 +51,8 @@ pub enum Command {
         /// Keep the account's tokens, so that a later link of the same account can use them.
         keep_tokens: bool,
     },
+    /// Ask the server for the account's limits.
+    RefreshLimits,
     /// Send a message.
     Send(SendRequest),
     /// Follow the presence of a contact until the connection ends; does nothing without one.
@@ -101,6 +104,8 @@ pub struct Status {
     pub queued: usize,
     /// Stanzas and parts of stanzas that were ignored because they made no sense.
     pub ignored: u64,
+    /// What the token machine left aside.
+    pub tokens: Counters,
 }
 
 /// The connection of a session.

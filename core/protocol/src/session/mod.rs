@@ -144,6 +144,12 @@ impl Session {
             Input::Command(op, Command::Send(request)) => self.admit(cx, op, request),
             Input::Command(_, Command::ForgetAccount) => self.forget_account(cx),
             Input::Command(_, Command::Logout { keep_tokens }) => self.logout(cx, keep_tokens),
+            Input::Command(_, Command::RefreshLimits) => {
+                if let Some(account) = &mut self.account {
+                    account.refresh_limits(cx);
+                }
+                Ok(())
+            }
             Input::Command(_, Command::Subscribe(to)) => self.subscribe(cx, &to),
             Input::Cancel(op) => self.cancel(cx, op),
             Input::Established => {
@@ -220,6 +226,11 @@ impl Session {
             outbox: self.outbox.len(),
             queued: self.sends.len(),
             ignored: self.ignored,
+            tokens: self
+                .account
+                .as_ref()
+                .map(|account| *account.counters())
+                .unwrap_or_default(),
         }
     }
 

@@ -18,7 +18,7 @@ use crate::limits::Origin;
 use crate::limits::pull::{Pull, Pulls, Reason};
 use crate::limits::snapshot::{CappingState, Quota};
 use crate::mex::{Fields, Update};
-use crate::time::{Mono, UnixSeconds};
+use crate::time::{Millis, Mono, Now, UnixSeconds};
 use crate::txn::{Cx, Key, Namespace, Record, Scope, Txn};
 
 /// `op_name` of the push.
@@ -80,6 +80,8 @@ pub struct Capping {
     account: Scope,
     record: Option<CappingRecord>,
     pulls: Pulls,
+    /// When a refresh was asked for last.
+    asked: Option<UnixSeconds>,
 }
 
 /// The stored state: the server's last words.
@@ -162,6 +164,7 @@ impl Capping {
             account: account.clone(),
             record,
             pulls: Pulls::default(),
+            asked: None,
         })
     }
 
@@ -217,6 +220,31 @@ impl Capping {
         })
     }
 
+    /// Whether to ask again: a quota that is watched has not been told for the refresh time. Without
+    /// a quota there is nothing to watch.
+    pub fn is_stale(&self, now: UnixSeconds, props: &CappingProps) -> bool {
+        self.stale_at(props).is_some_and(|at| at <= now)
+    }
+
+    /// When [`Capping::is_stale`] becomes true; `None` for never.
+    pub fn refresh_at(&self, now: Now, server: UnixSeconds, props: &CappingProps) -> Option<Mono> {
+        let seconds = u64::try_from(self.stale_at(props)?.since(server)).unwrap_or(0);
+        Some(now.mono.plus(Millis::from_secs(seconds)))
+    }
+
+    fn stale_at(&self, props: &CappingProps) -> Option<UnixSeconds> {
+        let record = self.record.as_ref()?;
+        let on = props.kill_switch != Some(true) && props.limit != Some(0);
+        let watched = on && (record.status != NONE || props.limit.is_some());
+        let last = UnixSeconds(record.observed).max(self.asked.unwrap_or_default());
+        watched.then(|| last.plus(props.refresh.unwrap_or(REFRESH)))
+    }
+
+    /// A refresh was asked for at server time `now`; whatever becomes of it, the next one waits.
+    pub const fn refreshing(&mut self, now: UnixSeconds) {
+        self.asked = Some(now);
+    }
+
     /// The state at server time `now` with what is known about it, for hosts.
     pub fn state(&self, props: &CappingProps, now: UnixSeconds) -> CappingState {
         let Some(record) = self.record.clone() else {
@@ -266,237 +294,4 @@ impl Capping {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testkit::Bench;
-    use crate::wap::Node;
-
-    const NOW: UnixSeconds = UnixSeconds(1_786_074_400);
-    const END: UnixSeconds = UnixSeconds(1_787_000_000);
-    const USED_UP: &str = r#"{"capping_status":"CAPPED","total_quota":"50","used_quota":50,"cycle_end_timestamp":"1787000000","server_sent_timestamp":100}"#;
-
-    fn update(inner: &str) -> Update {
-        let json = format!(r#"{{"data":{{"{PUSH_ROOT}":{inner}}}}}"#);
-        let update = Node::new("update").attr("op_name", PUSH).bytes(json);
-        Update::parse(&Node::new("notification").child(update)).unwrap()
-    }
-
-    fn capping(bench: &mut Bench) -> Capping {
-        let account = bench.slot.clone();
-        bench.step(|cx| Ok(Capping::load(&cx.txn, &account)?)).0
-    }
-
-    fn push(bench: &mut Bench, machine: &mut Capping, inner: &str) {
-        bench.step(|cx| {
-            machine.pushed(cx, &update(inner), NOW);
-            Ok(())
-        });
-    }
-
-    fn until(machine: &Capping, now: UnixSeconds) -> Option<UnixSeconds> {
-        let capped = machine.capped(&CappingProps::default(), now)?;
-        Some(capped.until)
-    }
-
-    #[test]
-    fn a_cap_holds_to_the_end_of_the_cycle_and_over_a_restart() {
-        let mut bench = Bench::new(1);
-        let mut machine = capping(&mut bench);
-        push(&mut bench, &mut machine, USED_UP);
-        let restarted = capping(&mut bench);
-        assert_eq!(until(&restarted, END), Some(END));
-        assert_eq!(until(&restarted, END.plus(1)), None);
-        let capped = restarted.capped(&CappingProps::default(), NOW).unwrap();
-        assert_eq!((capped.total, capped.used), (Some(50), Some(50)));
-    }
-
-    #[test]
-    fn an_answer_counts_when_it_was_asked_for() {
-        let mut bench = Bench::new(1);
-        let mut machine = capping(&mut bench);
-        let fields = update(USED_UP).data(PUSH_ROOT).unwrap();
-        for (asked, capped) in [(false, None), (true, Some(END))] {
-            if asked {
-                let asks = machine.pull(Reason::Connected, bench.now.mono);
-                assert_eq!(asks, Pull::Ask);
-            }
-            bench.step(|cx| {
-                machine.pulled(cx, Some(&fields), NOW);
-                Ok(())
-            });
-            assert_eq!(until(&machine, NOW), capped);
-        }
-    }
-
-    #[test]
-    fn known_props_can_switch_it_off() {
-        let mut bench = Bench::new(1);
-        let mut machine = capping(&mut bench);
-        push(&mut bench, &mut machine, USED_UP);
-        for (limit, kill_switch, on) in [
-            (None, None, true),
-            (Some(50), Some(false), true),
-            (Some(0), None, false),
-            (None, Some(true), false),
-        ] {
-            let props = CappingProps {
-                limit,
-                kill_switch,
-                refresh: None,
-            };
-            assert_eq!(machine.capped(&props, NOW).is_some(), on, "{props:?}");
-        }
-    }
-
-    #[test]
-    fn a_475_caps_until_the_known_end_or_for_an_hour() {
-        let mut bench = Bench::new(1);
-        let mut machine = capping(&mut bench);
-        bench.step(|cx| {
-            machine.refused(cx, NOW);
-            Ok(())
-        });
-        assert_eq!(until(&machine, NOW), Some(NOW.plus(REFRESH)));
-        let often = CappingProps {
-            refresh: Some(60),
-            ..CappingProps::default()
-        };
-        let capped = machine.capped(&often, NOW).unwrap();
-        assert_eq!(capped.until, NOW.plus(60));
-        push(
-            &mut bench,
-            &mut machine,
-            r#"{"capping_status":"NONE","cycle_end_timestamp":1787000000}"#,
-        );
-        assert_eq!(until(&machine, NOW), None);
-        bench.step(|cx| {
-            machine.refused(cx, NOW);
-            Ok(())
-        });
-        assert_eq!(until(&machine, NOW), Some(END));
-        bench.step(|cx| {
-            machine.refused(cx, END.plus(9));
-            Ok(())
-        });
-        assert_eq!(until(&machine, END.plus(9)), Some(END.plus(9 + REFRESH)));
-    }
-
-    #[test]
-    fn quotas_are_numbers_text_or_missing() {
-        let mut bench = Bench::new(1);
-        let mut machine = capping(&mut bench);
-        for (inner, total) in [
-            (r#"{"total_quota":"50"}"#, Some(50)),
-            (r#"{"total_quota":50}"#, Some(50)),
-            (r#"{"total_quota":-1}"#, Some(-1)),
-            (r#"{"total_quota":0,"capping_status":"NEW_ONE"}"#, Some(0)),
-            ("{}", None),
-        ] {
-            push(&mut bench, &mut machine, inner);
-            assert_eq!(machine.record().unwrap().total, total, "{inner}");
-            assert_eq!(until(&machine, NOW), None);
-        }
-    }
-
-    #[test]
-    fn an_older_word_of_the_server_is_dropped() {
-        let mut bench = Bench::new(1);
-        let mut machine = capping(&mut bench);
-        push(&mut bench, &mut machine, USED_UP);
-        let older = r#"{"capping_status":"NONE","server_sent_timestamp":"99"}"#;
-        push(&mut bench, &mut machine, older);
-        assert_eq!(until(&machine, NOW), Some(END));
-    }
-
-    #[test]
-    fn hosts_hear_of_real_changes_only() {
-        let mut bench = Bench::new(1);
-        let mut machine = capping(&mut bench);
-        let mut heard = |inner: &str| {
-            let push = |cx: &mut Cx<'_>| {
-                machine.pushed(cx, &update(inner), NOW);
-                Ok(())
-            };
-            bench.step(push).1
-        };
-        assert_eq!(heard(r#"{"capping_status":"NONE"}"#), []);
-        let changed = Event::CappingChanged {
-            status: CAPPED.into(),
-            total: Some(50),
-            used: Some(50),
-            until: Some(END),
-        };
-        assert_eq!(heard(USED_UP), [changed.into()]);
-        assert_eq!(heard(&USED_UP.replace(":100", ":101")), []);
-        let raised = USED_UP
-            .replace(":100", ":102")
-            .replace(r#""50""#, r#""60""#);
-        assert_eq!(heard(&raised).len(), 1);
-    }
-
-    #[test]
-    fn the_state_says_when_and_from_whom_we_know_it() {
-        let mut bench = Bench::new(1);
-        let mut machine = capping(&mut bench);
-        let props = CappingProps::default();
-        assert_eq!(machine.state(&props, NOW), CappingState::Unknown);
-        push(&mut bench, &mut machine, USED_UP);
-        let quota = Quota {
-            status: CAPPED.into(),
-            capped_until: Some(END),
-            total: Some(50),
-            used: Some(50),
-            cycle_start: None,
-            cycle_end: Some(END),
-            ote: None,
-            mv: None,
-            checked_at: NOW,
-            source: Some(Origin::Push),
-        };
-        assert_eq!(
-            machine.state(&props, END),
-            CappingState::Known(quota.clone())
-        );
-        let over = Quota {
-            status: NONE.into(),
-            capped_until: None,
-            ..quota.clone()
-        };
-        assert_eq!(
-            machine.state(&props, END.plus(1)),
-            CappingState::Known(over)
-        );
-        bench.step(|cx| {
-            machine.refused(cx, NOW.plus(1));
-            Ok(())
-        });
-        let local = Quota {
-            checked_at: NOW.plus(1),
-            source: Some(Origin::Local),
-            ..quota
-        };
-        assert_eq!(machine.state(&props, END), CappingState::Known(local));
-    }
-
-    #[test]
-    fn the_bytes_of_a_row_never_change() {
-        let record = CappingRecord {
-            status: "CAPPED".into(),
-            total: Some(50),
-            used: Some(0),
-            cycle_end: Some(9),
-            observed: 7,
-            ..CappingRecord::default()
-        };
-        assert_eq!(
-            hex::encode(record.to_row()),
-            "010a064341505045441032180028094807"
-        );
-        let source = Origin::number(Some(Origin::Local));
-        let heard = CappingRecord { source, ..record };
-        assert_eq!(
-            hex::encode(heard.to_row()),
-            "010a0643415050454410321800280948075001"
-        );
-    }
-}
+mod tests;
