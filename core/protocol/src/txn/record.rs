@@ -1,5 +1,6 @@
 //! Keys and typed records: `scope / namespace / id -> version byte + protobuf`.
 
+use core::cmp::Ordering;
 use core::fmt;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use crate::peer::AccountKey;
 /// Rows of the companion device (keys, sessions, outbox) belong to the slot, the name a host gave
 /// the account. Rows of the account itself (tokens, salt, limits) belong to the account and so
 /// survive a re-link.
-#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Eq, Hash, PartialEq)]
 pub struct Scope(Arc<str>);
 
 impl Scope {
@@ -33,6 +34,22 @@ impl Scope {
     /// The text in the store.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+// Keys of one step share the text of their scope, so most comparisons end at the pointer.
+impl Ord for Scope {
+    fn cmp(&self, other: &Self) -> Ordering {
+        if Arc::ptr_eq(&self.0, &other.0) {
+            return Ordering::Equal;
+        }
+        self.0.cmp(&other.0)
+    }
+}
+
+impl PartialOrd for Scope {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -137,8 +154,10 @@ pub trait Record: Sized {
 
     /// Version byte and body.
     fn to_row(&self) -> Vec<u8> {
-        let mut row = vec![Self::VERSION];
-        row.extend(self.encode());
+        let body = self.encode();
+        let mut row = Vec::with_capacity(1 + body.len());
+        row.push(Self::VERSION);
+        row.extend(body);
         row
     }
 

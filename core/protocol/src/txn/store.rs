@@ -85,6 +85,11 @@ impl Changes {
         self.0.get(key).map(|row| row.as_deref())
     }
 
+    /// The first key from `key` on that is written.
+    pub(super) fn next_from(&self, key: &Key) -> Option<&Key> {
+        self.0.range(key..).next().map(|(key, _)| key)
+    }
+
     /// All writes in key order; `None` is a removal.
     pub fn iter(&self) -> impl Iterator<Item = (&Key, Option<&[u8]>)> {
         self.0.iter().map(|(key, row)| (key, row.as_deref()))

@@ -9,7 +9,8 @@ use crate::txn::{Changes, Key, Namespace, Reader, Record, Rows, Scope};
 pub struct Txn<'a> {
     reader: &'a dyn Reader,
     changes: Changes,
-    ahead: BTreeMap<Key, Option<Vec<u8>>>,
+    /// What [`Txn::read_ahead`] has read, in key order; outer `None` when it was written since.
+    ahead: Vec<(Key, Option<Option<Vec<u8>>>)>,
 }
 
 impl<'a> Txn<'a> {
@@ -18,7 +19,7 @@ impl<'a> Txn<'a> {
         Self {
             reader,
             changes: Changes::default(),
-            ahead: BTreeMap::new(),
+            ahead: Vec::new(),
         }
     }
 
@@ -32,13 +33,19 @@ impl<'a> Txn<'a> {
     /// # Errors
     /// What the store says.
     pub fn read_ahead(&mut self, mut keys: Vec<Key>) -> Result<(), StoreError> {
-        keys.retain(|key| self.changes.pending(key).is_none());
         // In the order of the store: neighbours lie in one page.
         keys.sort_unstable();
         keys.dedup();
+        let mut upcoming = keys.first().and_then(|key| self.changes.next_from(key));
+        keys.retain(|key| {
+            if upcoming.is_some_and(|upcoming| upcoming < key) {
+                upcoming = self.changes.next_from(key);
+            }
+            upcoming != Some(key)
+        });
         self.ahead.clear();
         let rows = self.reader.get_many(&keys)?;
-        self.ahead = keys.into_iter().zip(rows).collect();
+        self.ahead = keys.into_iter().zip(rows.into_iter().map(Some)).collect();
         Ok(())
     }
 
@@ -47,10 +54,12 @@ impl<'a> Txn<'a> {
     /// # Errors
     /// What the store says.
     pub fn row(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
-        match (self.changes.pending(key), self.ahead.get(key)) {
-            (Some(row), _) => Ok(row.map(<[u8]>::to_vec)),
-            (None, Some(row)) => Ok(row.clone()),
-            (None, None) => self.reader.get(key),
+        if let Some((_, Some(row))) = self.place(key).and_then(|at| self.ahead.get(at)) {
+            return Ok(row.clone());
+        }
+        match self.changes.pending(key) {
+            Some(row) => Ok(row.map(<[u8]>::to_vec)),
+            None => self.reader.get(key),
         }
     }
 
@@ -69,18 +78,20 @@ impl<'a> Txn<'a> {
 
     /// Writes a record.
     pub fn put<R: Record>(&mut self, scope: &Scope, id: impl AsRef<[u8]>, record: &R) {
-        self.changes
-            .put(Key::new(scope, R::NAMESPACE, id), record.to_row());
+        self.put_row(Key::new(scope, R::NAMESPACE, id), record.to_row());
     }
 
     /// Writes a row as it is, to move one without reading it.
     pub fn put_row(&mut self, key: Key, row: Vec<u8>) {
+        self.written(&key);
         self.changes.put(key, row);
     }
 
     /// Removes the record with `id`, if there is one.
     pub fn delete(&mut self, scope: &Scope, ns: Namespace, id: impl AsRef<[u8]>) {
-        self.changes.delete(Key::new(scope, ns, id));
+        let key = Key::new(scope, ns, id);
+        self.written(&key);
+        self.changes.delete(key);
     }
 
     /// Up to `limit` rows whose id starts with `prefix` and is greater than `after`, in id order,
@@ -117,6 +128,18 @@ impl<'a> Txn<'a> {
         }
         let present = merged.into_iter().filter_map(|(id, row)| Some((id, row?)));
         Ok(present.take(limit).collect())
+    }
+
+    fn place(&self, key: &Key) -> Option<usize> {
+        self.ahead
+            .binary_search_by(|(ahead, _)| ahead.cmp(key))
+            .ok()
+    }
+
+    fn written(&mut self, key: &Key) {
+        if let Some((_, row)) = self.place(key).and_then(|at| self.ahead.get_mut(at)) {
+            *row = None;
+        }
     }
 }
 
@@ -176,18 +199,23 @@ mod tests {
     #[test]
     fn rows_read_ahead_are_not_asked_for_again_and_lose_against_own_writes() {
         let store = Counting {
-            store: stored(&["a", "b"]),
+            store: stored(&["a", "b", "c"]),
             reads: Cell::new(0),
         };
         let mut txn = Txn::reading(&store);
         set(&mut txn, "a", Some("new"));
-        let keys = ["b", "a", "absent", "b"].map(key).to_vec();
+        let keys = ["b", "a", "absent", "c", "b"].map(key).to_vec();
         txn.read_ahead(keys).unwrap();
-        assert_eq!(store.reads.take(), 2, "once each, none for a pending write");
-        set(&mut txn, "absent", Some("now there"));
+        assert_eq!(store.reads.take(), 3, "once each, none for a pending write");
         assert_eq!(txn.row(&key("a")), Ok(Some(b"new".to_vec())));
         assert_eq!(txn.row(&key("b")), Ok(Some(b"old".to_vec())));
+        assert_eq!(txn.row(&key("absent")), Ok(None));
+        set(&mut txn, "a", Some("newer"));
+        set(&mut txn, "absent", Some("now there"));
+        set(&mut txn, "c", None);
+        assert_eq!(txn.row(&key("a")), Ok(Some(b"newer".to_vec())));
         assert_eq!(txn.row(&key("absent")), Ok(Some(b"now there".to_vec())));
+        assert_eq!(txn.row(&key("c")), Ok(None));
         assert_eq!(store.reads.take(), 0);
         txn.read_ahead(vec![]).unwrap();
         assert_eq!(txn.row(&key("b")), Ok(Some(b"old".to_vec())));
