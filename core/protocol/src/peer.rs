@@ -44,8 +44,8 @@ impl PeerKey {
     /// `lid:<user>` or `pn:<user>`, the form in the store.
     pub fn storage(&self) -> String {
         match self {
-            Self::Lid(user) => format!("lid:{user}"),
-            Self::Pn(user) => format!("pn:{user}"),
+            Self::Lid(user) => ["lid:", user].concat(),
+            Self::Pn(user) => ["pn:", user].concat(),
         }
     }
 

@@ -77,6 +77,15 @@ impl Tokens {
         cx: &mut Cx<'_>,
         pairs: &[(PeerKey, PeerKey)],
     ) -> Result<(), Fault> {
+        let pairs = pairs
+            .iter()
+            .filter(|pair| matches!(pair, (PeerKey::Pn(_), PeerKey::Lid(_))));
+        for (pn, lid) in pairs.clone() {
+            self.issuance.rename(pn, lid, cx.now.mono);
+        }
+        if !self.holds_provisional(cx)? {
+            return Ok(());
+        }
         for block in blocks(pairs) {
             let names: Vec<_> = block
                 .iter()
@@ -85,10 +94,20 @@ impl Tokens {
             let timelines = block.iter().map(|(pn, _)| journal::key(&self.scope, pn));
             self.read_ahead(cx, &names, timelines)?;
             for (pn, lid) in block {
-                self.mapping_learned(cx, pn, lid)?;
+                self.join_rows(cx, pn, lid)?;
             }
         }
         Ok(())
+    }
+
+    /// Whether any row lies under a phone number; few do, since LIDs became the rule.
+    fn holds_provisional(&self, cx: &Cx<'_>) -> Result<bool, Fault> {
+        for ns in [Namespace::Token, Namespace::Timeline] {
+            if !cx.txn.scan(&self.scope, ns, b"pn:", None, 1)?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn read_ahead<'n>(

@@ -55,7 +55,7 @@ impl Tokens {
         let [old_names, new_names] = [old, new].map(|peer| Names::of(peer.clone()));
         let found = rows::load(&cx.txn, &self.scope, &old_names)
             .and_then(|moved| Ok((moved, rows::load(&cx.txn, &self.scope, &new_names)?)));
-        let (moved, there) = match found {
+        let (moved, mut there) = match found {
             Err(StoreError::Version { .. }) => {
                 self.counters.newer_rows += 1;
                 return Ok(());
@@ -63,9 +63,9 @@ impl Tokens {
             found => found?,
         };
         self.counters.damaged_rows += moved.damaged + there.damaged;
-        let record = TokenRecord::merged(there.record, moved.record);
-        if !record.is_empty() {
-            rows::store(&mut cx.txn, &self.scope, &new_names, &record);
+        there.record = TokenRecord::merged(there.record, moved.record);
+        if !there.record.is_empty() {
+            rows::store(&mut cx.txn, &self.scope, &new_names, &there);
         }
         cx.txn.delete(&self.scope, Namespace::Token, old.storage());
         Ok(())

@@ -316,6 +316,10 @@ impl Tokens {
             return Ok(());
         }
         self.issuance.rename(pn, lid, cx.now.mono);
+        self.join_rows(cx, pn, lid)
+    }
+
+    fn join_rows(&mut self, cx: &mut Cx<'_>, pn: &PeerKey, lid: &PeerKey) -> Result<(), Fault> {
         let names = Names::pair(lid.clone(), pn.clone());
         self.update(cx, &names, |_| false)?;
         let noted = journal::merge(cx, &self.scope, (pn, lid), None)?;
@@ -477,7 +481,7 @@ impl Tokens {
         self.counters.damaged_rows += view.damaged;
         let changed = change(&mut view.record);
         if changed || view.unmerged {
-            rows::store(&mut cx.txn, &self.scope, names, &view.record);
+            rows::store(&mut cx.txn, &self.scope, names, &view);
         }
         Ok(())
     }

@@ -36,13 +36,15 @@ pub(super) fn load(txn: &Txn<'_>, scope: &Scope, names: &Names) -> Result<View, 
     Ok(view)
 }
 
-/// Writes the one row, under the LID if known, and removes the provisional one.
-pub(super) fn store(txn: &mut Txn<'_>, scope: &Scope, names: &Names, record: &TokenRecord) {
+/// Writes the one row, under the LID if known, and removes the provisional one that was seen.
+pub(super) fn store(txn: &mut Txn<'_>, scope: &Scope, names: &Names, view: &View) {
     let Some(canonical) = names.canonical() else {
         return;
     };
-    txn.put(scope, canonical.storage(), record);
-    if let (Some(_), Some(pn)) = (&names.lid, &names.pn) {
+    txn.put(scope, canonical.storage(), &view.record);
+    if let (Some(_), Some(pn)) = (&names.lid, &names.pn)
+        && (view.unmerged || view.damaged > 0)
+    {
         txn.delete(scope, Namespace::Token, pn.storage());
     }
 }
