@@ -268,7 +268,9 @@ impl FromStr for Jid {
             Some((user, device)) => (user, device.parse().map_err(|_| JidError::Device)?),
             None => (left, 0),
         };
-        if user.is_empty() || user.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        let plain = user.bytes().all(|byte| byte.is_ascii_graphic());
+        let odd = |c: char| c.is_whitespace() || c.is_control();
+        if user.is_empty() || !plain && user.chars().any(odd) {
             return Err(JidError::User);
         }
         Ok(Self::device(user, device, Server::parse(server)))

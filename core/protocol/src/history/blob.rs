@@ -50,35 +50,53 @@ impl Conversation {
         let id = self.id.as_ref()?;
         PeerKey::of(id).filter(|_| class(id, own) == Class::Contact)
     }
+
+    /// The contact and what the chat says about tokens, if anything.
+    pub(super) fn telling(self, own: &Own) -> Option<(PeerKey, HistoryEntry)> {
+        let contact = self.contact(own).filter(|_| !self.entry.is_empty())?;
+        Some((contact, self.entry))
+    }
+}
+
+/// What is read; the rest is passed by.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Wanted {
+    /// Everything.
+    All,
+    /// Addresses of chats, and what these say about tokens.
+    Tokens,
 }
 
 /// Reads a blob from its beginning. Ends after the first error.
 pub struct Parts<'a> {
     stream: Stream<'a>,
+    wanted: Wanted,
     /// Parts that may still come.
     left: u64,
     failed: bool,
 }
 
 impl<'a> Parts<'a> {
-    pub(super) fn new(bytes: &'a [u8], limits: Limits) -> Self {
+    pub(super) fn new(bytes: &'a [u8], limits: Limits, wanted: Wanted) -> Self {
         Self {
             stream: Stream::new(bytes, limits.bytes),
+            wanted,
             left: limits.parts,
             failed: false,
         }
     }
 
     fn part(&mut self) -> Result<Option<Part>, HistoryError> {
+        let names = self.wanted != Wanted::Tokens;
         while !self.stream.at_end()? {
             match self.field(u64::MAX)? {
                 (2, Value::Bytes(length)) => {
                     return Ok(Some(Part::Conversation(self.conversation(length)?)));
                 }
-                (15, Value::Bytes(length)) => {
+                (15, Value::Bytes(length)) if names => {
                     return Ok(Some(Part::Mapping(self.mapping(length)?)));
                 }
-                (19, Value::Bytes(length)) => {
+                (19, Value::Bytes(length)) if names => {
                     return Ok(Some(Part::Salt(self.secret(length, MAX_SALT_BYTES)?)));
                 }
                 (_, other) => self.pass(other)?,
@@ -89,6 +107,7 @@ impl<'a> Parts<'a> {
 
     fn conversation(&mut self, length: u64) -> Result<Conversation, HistoryError> {
         let end = self.end(length);
+        let names = self.wanted != Wanted::Tokens;
         let mut chat = Conversation::default();
         let (mut pn, mut lid, mut account_lid) = (None, None, None);
         while self.stream.position() < end {
@@ -99,9 +118,9 @@ impl<'a> Parts<'a> {
                 }
                 (22, Value::Number(t)) => chat.entry.t = Some(t),
                 (28, Value::Number(t)) => chat.entry.sender_t = Some(t),
-                (39, Value::Bytes(length)) => pn = self.jid(length)?,
-                (42, Value::Bytes(length)) => lid = self.jid(length)?,
-                (49, Value::Bytes(length)) => account_lid = self.jid(length)?,
+                (39, Value::Bytes(length)) if names => pn = self.jid(length)?,
+                (42, Value::Bytes(length)) if names => lid = self.jid(length)?,
+                (49, Value::Bytes(length)) if names => account_lid = self.jid(length)?,
                 (_, other) => self.pass(other)?,
             }
         }
@@ -132,11 +151,11 @@ impl<'a> Parts<'a> {
 
     /// The next field of the message that ends at `end`; its bytes are still to be read.
     fn field(&mut self, end: u64) -> Result<(u32, Value), HistoryError> {
-        let tag = u32::try_from(self.varint()?).map_err(|_| HistoryError::Malformed)?;
+        let tag = u32::try_from(self.stream.varint()?).map_err(|_| HistoryError::Malformed)?;
         let value = match tag & 7 {
-            0 => Value::Number(self.varint()?),
+            0 => Value::Number(self.stream.varint()?),
             1 => Value::Fixed(8),
-            2 => Value::Bytes(self.varint()?),
+            2 => Value::Bytes(self.stream.varint()?),
             5 => Value::Fixed(4),
             _ => return Err(HistoryError::Malformed),
         };
@@ -148,22 +167,6 @@ impl<'a> Parts<'a> {
             return Err(HistoryError::Malformed);
         }
         Ok((tag >> 3, value))
-    }
-
-    fn varint(&mut self) -> Result<u64, HistoryError> {
-        let mut value = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = self.stream.byte()?;
-            let bits = u64::from(byte & 0x7f);
-            if shift == 63 && bits > 1 {
-                break;
-            }
-            value |= bits << shift;
-            if byte < 0x80 {
-                return Ok(value);
-            }
-        }
-        Err(HistoryError::Malformed)
     }
 
     fn end(&self, length: u64) -> u64 {

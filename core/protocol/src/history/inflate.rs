@@ -13,10 +13,12 @@ pub(super) struct Stream<'a> {
     input: &'a [u8],
     /// `None` for plain input.
     zlib: Option<Decompress>,
-    /// The piece being read; wiped, since tokens pass through it.
-    piece: Zeroizing<Vec<u8>>,
+    /// Holds the piece being read; wiped, since tokens pass through it.
+    buffer: Zeroizing<Vec<u8>>,
+    /// Length of the piece.
+    filled: usize,
     at: usize,
-    /// Bytes before `piece`.
+    /// Bytes before the piece.
     before: u64,
     limit: u64,
     ended: bool,
@@ -28,7 +30,8 @@ impl<'a> Stream<'a> {
         Self {
             zlib: is_zlib(input).then(|| Decompress::new(true)),
             input,
-            piece: Zeroizing::new(Vec::with_capacity(PIECE)),
+            buffer: Zeroizing::new(vec![0; PIECE]),
+            filled: 0,
             at: 0,
             before: 0,
             limit,
@@ -46,8 +49,30 @@ impl<'a> Stream<'a> {
         Ok(self.rest()?.is_empty())
     }
 
-    /// The next byte.
-    pub(super) fn byte(&mut self) -> Result<u8, HistoryError> {
+    /// The next number in base 128, least digit first.
+    pub(super) fn varint(&mut self) -> Result<u64, HistoryError> {
+        // Most are short and lie in one piece.
+        if let [byte @ 0..0x80, ..] = self.rest()? {
+            let value = u64::from(*byte);
+            self.at += 1;
+            return Ok(value);
+        }
+        let mut value = 0;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            let bits = u64::from(byte & 0x7f);
+            if shift == 63 && bits > 1 {
+                break;
+            }
+            value |= bits << shift;
+            if byte < 0x80 {
+                return Ok(value);
+            }
+        }
+        Err(HistoryError::Malformed)
+    }
+
+    fn byte(&mut self) -> Result<u8, HistoryError> {
         let byte = *self.rest()?.first().ok_or(HistoryError::Malformed)?;
         self.at += 1;
         Ok(byte)
@@ -84,50 +109,54 @@ impl<'a> Stream<'a> {
 
     /// What is left of the piece, or the next one; empty at the end.
     fn rest(&mut self) -> Result<&[u8], HistoryError> {
-        if self.at == self.piece.len() && !self.ended {
+        if self.at == self.filled && !self.ended {
             self.before += wide(self.at);
             self.at = 0;
-            self.piece.clear();
-            match self.zlib {
+            self.filled = match self.zlib {
                 None => self.copy(),
                 Some(_) => self.inflate()?,
-            }
-            if self.before + wide(self.piece.len()) > self.limit {
+            };
+            self.ended = self.filled == 0;
+            if self.before + wide(self.filled) > self.limit {
                 return Err(HistoryError::TooMuch("bytes"));
             }
         }
-        Ok(&self.piece[self.at..])
+        Ok(&self.buffer[self.at..self.filled])
     }
 
-    fn copy(&mut self) {
+    fn copy(&mut self) -> usize {
         let (piece, input) = self.input.split_at(self.input.len().min(PIECE));
-        self.piece.extend_from_slice(piece);
+        self.buffer[..piece.len()].copy_from_slice(piece);
         self.input = input;
-        self.ended = piece.is_empty();
+        piece.len()
     }
 
-    /// Fills the piece; an empty one is the end of the stream, its checksum verified.
-    fn inflate(&mut self) -> Result<(), HistoryError> {
+    /// Length of the next piece; 0 at the end of the stream, its checksum verified.
+    fn inflate(&mut self) -> Result<usize, HistoryError> {
         let Some(zlib) = &mut self.zlib else {
-            return Ok(());
+            return Ok(0);
         };
-        while self.piece.is_empty() {
-            let before = zlib.total_in();
+        loop {
+            let (consumed, produced) = (zlib.total_in(), zlib.total_out());
             let status = zlib
-                .decompress_vec(self.input, &mut self.piece, FlushDecompress::None)
+                .decompress(self.input, &mut self.buffer, FlushDecompress::None)
                 .map_err(|_| HistoryError::Inflate)?;
-            let taken = usize::try_from(zlib.total_in() - before).unwrap_or(usize::MAX);
+            let taken = usize::try_from(zlib.total_in() - consumed).unwrap_or(usize::MAX);
             self.input = self.input.get(taken..).unwrap_or_default();
+            let filled = usize::try_from(zlib.total_out() - produced).unwrap_or(PIECE);
             if status == Status::StreamEnd {
-                self.ended = true;
-                break;
+                // What follows the stream is not ours.
+                (self.zlib, self.input) = (None, &[]);
+                return Ok(filled);
             }
-            if taken == 0 && self.piece.is_empty() {
+            if filled > 0 {
+                return Ok(filled);
+            }
+            if taken == 0 {
                 // Room to write and nothing written: the input ended before the stream.
                 return Err(HistoryError::Inflate);
             }
         }
-        Ok(())
     }
 }
 

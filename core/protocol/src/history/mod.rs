@@ -6,13 +6,11 @@
 //!
 //! The phone sends its history in chunks: a protobuf `HistorySync`, usually zlib-compressed. The
 //! names come first, so that a token lands under its contact's LID (spec: "history sync"). A blob is
-//! never inflated as a whole: it is streamed twice, the first time to learn its pairs and to see that
-//! all of it can be read, so that a damaged blob changes nothing.
+//! never inflated as a whole: it is streamed, to its end before anything changes, so that a damaged
+//! one changes nothing; and once more for the tokens if they are too many to be kept meanwhile.
 
 mod blob;
 mod inflate;
-
-use std::collections::BTreeSet;
 
 use crate::error::Fault;
 use crate::event::Event;
@@ -25,6 +23,7 @@ use crate::tctoken::{ChunkReport, HistoryEntry, Tokens};
 use crate::time::UnixSeconds;
 use crate::txn::{Cx, Scope, blocks};
 
+use blob::Wanted;
 pub use blob::{Conversation, Part, Parts};
 
 /// A chunk of the history, as downloaded and decrypted: zlib-compressed or already inflated.
@@ -96,7 +95,11 @@ impl<'a> Blob<'a> {
 
     /// Its parts in the order of the blob. Memory: one piece of 16 KiB and one part.
     pub fn parts(&self) -> Parts<'a> {
-        Parts::new(self.bytes, self.limits)
+        self.read(Wanted::All)
+    }
+
+    fn read(&self, wanted: Wanted) -> Parts<'a> {
+        Parts::new(self.bytes, self.limits, wanted)
     }
 }
 
@@ -135,8 +138,11 @@ pub fn apply(
     if let Some(salt) = survey.salt {
         report.salt = nct::backfill(cx, &account, salt)?;
     }
-    let own = tokens.own().clone();
-    for block in blocks(telling(blob, &own)) {
+    let chats: Box<dyn Iterator<Item = Telling>> = match survey.telling {
+        Some(chats) => Box::new(chats.into_iter()),
+        None => Box::new(telling(blob, tokens.own().clone())),
+    };
+    for block in blocks(chats) {
         let (peers, entries): (Vec<_>, Vec<_>) = block.into_iter().unzip();
         let names = lidmap::resolve_all(&mut cx.txn, &account, &peers)?;
         report.stored += tokens.receive_chunk(cx, names.into_iter().zip(entries), now)?;
@@ -151,47 +157,159 @@ pub fn apply(
     Ok(Ok(report))
 }
 
-/// The contacts of a blob that say something about tokens. The survey has seen that every part can
-/// be read.
-fn telling<'a>(blob: &Blob<'a>, own: &Own) -> impl Iterator<Item = (PeerKey, HistoryEntry)> {
-    blob.parts().flatten().filter_map(|part| match part {
-        Part::Conversation(chat) if !chat.entry.is_empty() => {
-            Some((chat.contact(own)?, chat.entry))
-        }
-        _ => None,
-    })
+/// A contact whose chat says something about tokens.
+type Telling = (PeerKey, HistoryEntry);
+
+/// Reads them once more. The survey has seen that every part can be read.
+fn telling(blob: &Blob<'_>, own: Own) -> impl Iterator<Item = Telling> {
+    blob.read(Wanted::Tokens)
+        .flatten()
+        .filter_map(move |part| match part {
+            Part::Conversation(chat) => chat.telling(&own),
+            _ => None,
+        })
 }
 
 /// What the first reading of a blob finds: that all of it can be read, and what must be known
 /// before its tokens.
-#[derive(Default)]
 struct Survey {
-    /// What chats say of themselves.
-    stated: BTreeSet<Mapping>,
+    /// What chats say of themselves, without what the phone's map says too.
+    stated: Vec<Mapping>,
     /// The phone's own map. It comes last: where the two disagree it wins.
-    mapped: BTreeSet<Mapping>,
+    mapped: Vec<Mapping>,
     salt: Option<SecretBytes>,
+    /// By contact, and those of one contact in the order of the blob. `None` when they are more than
+    /// [`MOST_KEPT`].
+    telling: Option<Vec<Telling>>,
     conversations: u64,
     others: u64,
 }
 
+/// Chats whose tokens are kept while the names are learnt; each costs about 200 bytes. A blob with
+/// more of them is read twice.
+const MOST_KEPT: usize = 12_000;
+
 impl Survey {
     fn of(blob: &Blob<'_>, own: &Own) -> Result<Self, HistoryError> {
-        let mut survey = Self::default();
+        let mut survey = Self {
+            stated: Vec::new(),
+            mapped: Vec::new(),
+            salt: None,
+            telling: Some(Vec::new()),
+            conversations: 0,
+            others: 0,
+        };
         for part in blob.parts() {
             match part? {
-                Part::Conversation(chat) => {
-                    match chat.contact(own) {
-                        Some(_) => survey.conversations += 1,
-                        None => survey.others += 1,
-                    }
-                    survey.stated.extend(chat.pair);
-                }
+                Part::Conversation(chat) => survey.chat(chat, own),
                 Part::Mapping(pair) => survey.mapped.extend(pair),
                 Part::Salt(salt) => survey.salt = Some(salt),
             }
         }
-        survey.stated.retain(|pair| !survey.mapped.contains(pair));
+        let Self {
+            stated,
+            mapped,
+            telling,
+            ..
+        } = &mut survey;
+        for pairs in [&mut *stated, &mut *mapped] {
+            pairs.sort_unstable();
+            pairs.dedup();
+        }
+        stated.retain(|pair| mapped.binary_search(pair).is_err());
+        if let Some(telling) = telling {
+            telling.sort_by(|(one, _), (other, _)| one.cmp(other));
+        }
         Ok(survey)
+    }
+
+    fn chat(&mut self, mut chat: Conversation, own: &Own) {
+        self.stated.extend(chat.pair.take());
+        if chat.contact(own).is_none() {
+            self.others += 1;
+            return;
+        }
+        self.conversations += 1;
+        if let Some(telling) = &mut self.telling {
+            telling.extend(chat.telling(own));
+            if telling.len() > MOST_KEPT {
+                self.telling = None;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::Message;
+
+    use super::*;
+    use crate::jid::Jid;
+    use crate::pb;
+    use crate::tctoken::policy::TokenProps;
+    use crate::testkit::Bench;
+
+    fn own() -> Own {
+        Own::new(Some(&Jid::lid("9")), None).unwrap()
+    }
+
+    fn blob(chats: impl Iterator<Item = u64>) -> Vec<u8> {
+        let chats = chats.map(|n| pb::Conversation {
+            id: Some(format!("{}@lid", 1_000 + n % 12_100)),
+            tc_token: Some(n.to_be_bytes().to_vec()),
+            tc_token_timestamp: Some(1 + n),
+            ..pb::Conversation::default()
+        });
+        let sync = pb::HistorySync {
+            conversations: chats.collect(),
+            ..pb::HistorySync::default()
+        };
+        sync.encode_to_vec()
+    }
+
+    #[test]
+    fn what_is_kept_is_what_a_second_reading_gives() {
+        // Every contact twice, and in no order.
+        let bytes = blob((0..600).map(|n| n * 7 % 300 + n / 300 * 12_100));
+        let blob = Blob::new(&bytes);
+        let mut read: Vec<_> = telling(&blob, own()).collect();
+        read.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let kept = Survey::of(&blob, &own()).unwrap().telling.unwrap();
+        assert_eq!((kept.len(), &kept), (600, &read));
+    }
+
+    #[test]
+    fn more_chats_than_are_kept_are_stored_all_the_same() {
+        let chats = u64::try_from(MOST_KEPT).unwrap() + 50;
+        let bytes = blob(0..chats);
+        assert_eq!(
+            Survey::of(&Blob::new(&bytes), &own()).unwrap().telling,
+            None
+        );
+        let mut bench = Bench::new(1);
+        let slot = bench.slot.clone();
+        let mut tokens = Tokens::new(own(), TokenProps::default()).unwrap();
+        let now = bench.now.unix();
+        let report = bench.run(|cx| apply(cx, &mut tokens, &slot, &Blob::new(&bytes), now));
+        let report = report.unwrap();
+        assert_eq!((report.conversations, report.stored.tokens), (chats, chats));
+        assert_eq!(u64::try_from(bench.store.len()), Ok(chats));
+    }
+
+    #[test]
+    fn a_blob_over_its_limits_is_refused() {
+        let bytes = blob(0..5);
+        let survey = |limits| Survey::of(&Blob::limited(&bytes, limits), &own()).err();
+        let within = Limits {
+            bytes: u64::try_from(bytes.len()).unwrap(),
+            parts: 5,
+        };
+        assert_eq!(survey(within), None);
+        let bytes = within.bytes - 1;
+        let too_much = |what| Some(HistoryError::TooMuch(what));
+        assert_eq!(survey(Limits { bytes, ..within }), too_much("bytes"));
+        let parts = within.parts - 1;
+        let what = "chats and pairs";
+        assert_eq!(survey(Limits { parts, ..within }), too_much(what));
     }
 }
