@@ -5,6 +5,8 @@ use std::hint::black_box;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::heap::{self, Heap};
+
 /// One row of the table.
 pub(crate) struct Case {
     pub(crate) name: &'static str,
@@ -19,29 +21,37 @@ pub(crate) struct Case {
 /// Runs that many iterations.
 pub(crate) type Operation = Box<dyn FnMut(&mut Meter, u64)>;
 
-/// Nanoseconds of one operation.
+/// Nanoseconds of one operation, and the heap of one iteration.
 #[derive(Clone, Copy)]
 pub(crate) struct Figures {
     /// Of the fastest batch: the machine's other work disturbs it least.
     pub(crate) min: f64,
     pub(crate) median: f64,
+    /// Of one iteration that came behind many others.
+    pub(crate) heap: Heap,
 }
 
 /// Adds up the time of what is measured.
 #[derive(Default)]
 pub(crate) struct Meter {
     measured: Duration,
+    /// Counts the heap instead, of the last that is measured.
+    heap: Option<Heap>,
 }
 
 impl Meter {
     pub(crate) fn measure<R>(&mut self, work: impl FnOnce() -> R) -> R {
         let mut work = Some(work);
         let mut result = None;
-        measured(self, &mut || {
+        let mut work = || {
             if let Some(work) = work.take() {
                 result = Some(black_box(work()));
             }
-        });
+        };
+        match &mut self.heap {
+            None => measured(self, &mut work),
+            Some(heap) => *heap = heap::count(work),
+        }
         result.unwrap()
     }
 }
@@ -99,8 +109,14 @@ pub(crate) fn time(case: &Case, folder: &Path) -> Figures {
         .map(|ns| ns / (iterations as f64 * f64::from(case.operations)))
         .collect();
     times.sort_by(f64::total_cmp);
+    let mut meter = Meter {
+        heap: Some(Heap::default()),
+        ..Meter::default()
+    };
+    operation(&mut meter, 1);
     Figures {
         min: times[0],
         median: times[BATCHES / 2],
+        heap: meter.heap.unwrap_or_default(),
     }
 }

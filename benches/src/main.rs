@@ -1,8 +1,8 @@
-//! Figures: what one operation costs, in nanoseconds and in instructions.
+//! Figures: what one operation costs, in nanoseconds, instructions and memory.
 //!
 //! ```text
 //! sendpath-bench [--only TEXT] [--folder PATH] [--no-instructions]
-//! name                        min ns   median ns  instructions   x  of
+//! name             min ns   median ns  instructions   heap bytes  allocations   x  of
 //! ```
 //! Each row with a name behind `of` is the multiple of another row of the same run: of the
 //! primitive it must pay for, or of the same step without what is measured. There are no limits:
@@ -14,6 +14,7 @@
 
 mod cases;
 mod harness;
+mod heap;
 mod instructions;
 mod world;
 
@@ -21,6 +22,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use harness::{Case, Figures};
+use heap::Heap;
 
 const HELP: &str = "\
 sendpath-bench: what one operation costs
@@ -98,9 +100,10 @@ fn table<'a>(cases: impl Iterator<Item = &'a Case>, args: &Args) -> io::Result<(
     };
     let header = ("name", "min ns", "median ns", "instructions", "x");
     let (name, min, median, count, times) = header;
+    let (heap, blocks) = ("heap bytes", "allocations");
     writeln!(
         out,
-        "{name:<30} {min:>10} {median:>10} {count:>13} {times:>7}  of"
+        "{name:<30} {min:>10} {median:>10} {count:>13} {heap:>10} {blocks:>11} {times:>7}  of"
     )?;
     let mut done: Vec<(&str, Figures)> = Vec::new();
     for case in cases {
@@ -117,11 +120,12 @@ fn table<'a>(cases: impl Iterator<Item = &'a Case>, args: &Args) -> io::Result<(
         let (times, of) = of.map_or((String::new(), ""), |(name, base)| {
             (format!("{:.2}", figures.median / base.median), name)
         });
-        let Figures { min, median } = figures;
+        let Figures { min, median, heap } = figures;
+        let Heap { peak, allocations } = heap;
         let name = case.name;
         writeln!(
             out,
-            "{name:<30} {min:>10.0} {median:>10.0} {count:>13} {times:>7}  {of}"
+            "{name:<30} {min:>10.0} {median:>10.0} {count:>13} {peak:>10} {allocations:>11} {times:>7}  {of}"
         )?;
         out.flush()?;
         done.push((name, figures));

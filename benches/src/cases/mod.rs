@@ -2,6 +2,7 @@
 
 mod floors;
 mod guest;
+mod history;
 mod send;
 mod signal;
 mod tokens;
@@ -17,6 +18,7 @@ pub(crate) fn all() -> Vec<Case> {
         tokens::cases(),
         guest::cases(),
         send::cases(),
+        history::cases(),
     ]
     .into_iter()
     .flatten()
