@@ -20,6 +20,9 @@ struct memory {
     int calls;
     int frees;
     int fail;
+    /* Is called inside a commit, and what it says. */
+    sp_guest inside;
+    sp_status inside_status;
 };
 
 static int same_bytes(sp_slice slice, const void *wanted, size_t len) {
@@ -153,6 +156,7 @@ static int32_t commit(void *ctx, const sp_change *changes, size_t change_count,
         return memory->fail;
     }
     CHECK(fence_count > 0);
+    memory->inside_status = sp_guest_tick(memory->inside, NULL);
     for (i = 0; i < fence_count; i++) {
         if (*generation(memory, fences[i].scope) != fences[i].generation) {
             return SP_STORE_RESULT_FENCED;
@@ -170,11 +174,8 @@ static void freed(void *ctx) {
 
 static struct memory memory;
 
-static sp_engine open_on_memory(void) {
-    sp_engine engine = {0};
-    sp_engine_config config;
+static sp_store table(void) {
     sp_store store;
-    memset(&config, 0, sizeof config);
     memset(&store, 0, sizeof store);
     store.struct_size = sizeof store;
     store.ctx = &memory;
@@ -183,10 +184,61 @@ static sp_engine open_on_memory(void) {
     store.scan = scan;
     store.commit = commit;
     store.free = freed;
+    return store;
+}
+
+static sp_engine open_on_memory(void) {
+    sp_engine engine = {0};
+    sp_engine_config config;
+    sp_store store = table();
+    memset(&config, 0, sizeof config);
     config.struct_size = sizeof config;
     config.store = &store;
     EXPECT(SP_STATUS_OK, sp_engine_open(&config, &engine, &err));
     return engine;
+}
+
+/* The host's functions run inside the guest's calls; the store is freed with the last guest on it. */
+static void guests(void) {
+    sp_guest guest = {0}, beside = {0};
+    sp_guest_config config;
+    sp_store store = table();
+    sp_slice peer = text("100000000000001@lid");
+    sp_plan *plan = NULL;
+    int frees = memory.frees;
+    memset(&config, 0, sizeof config);
+    config.struct_size = sizeof config;
+    config.store = &store;
+    config.name = text("a");
+    config.own_lid = text("900000000000009@lid");
+    config.clock = SP_CLOCK_MANUAL;
+    config.unix_ms = (int64_t)1786074400 * 1000;
+    memory.fail = SP_STORE_RESULT_FAILED;
+    EXPECT(SP_STATUS_STORE_HOST, sp_guest_open(&config, &guest, &err));
+    CHECK(memory.frees == frees);
+    memory.fail = 0;
+    EXPECT(SP_STATUS_OK, sp_guest_open(&config, &guest, &err));
+    config.store = NULL;
+    config.beside = guest;
+    config.name = text("b");
+    EXPECT(SP_STATUS_OK, sp_guest_open(&config, &beside, &err));
+
+    memory.inside = guest;
+    EXPECT(SP_STATUS_OK, sp_guest_token_received(guest, peer, text("t"), 1786074400, &err));
+    CHECK(memory.inside_status == SP_STATUS_WOULD_DEADLOCK);
+    memory.fail = SP_STORE_RESULT_FULL;
+    EXPECT(SP_STATUS_STORE_FULL, sp_guest_salt_changed(guest, text("salt"), &err));
+    EXPECT(SP_STATUS_OK, sp_guest_plan(guest, peer, 0, 0, &plan, &err));
+    CHECK(sp_plan_attach(plan) == SP_ATTACH_NOTHING && sp_plan_refusal(plan) == NULL);
+    sp_plan_free(plan);
+    memory.fail = 0;
+    EXPECT(SP_STATUS_OK, sp_guest_plan(guest, peer, 0, 0, &plan, &err));
+    CHECK(sp_plan_attach(plan) == SP_ATTACH_TCTOKEN);
+    sp_plan_free(plan);
+    EXPECT(SP_STATUS_OK, sp_guest_close(guest, &err));
+    CHECK(memory.frees == frees);
+    EXPECT(SP_STATUS_OK, sp_guest_close(beside, &err));
+    CHECK(memory.frees == frees + 1);
 }
 
 int main(void) {
@@ -220,6 +272,7 @@ int main(void) {
     EXPECT(SP_STATUS_OK, sp_account_close(account, &err));
     EXPECT(SP_STATUS_OK, sp_engine_close(engine, &err));
     CHECK(memory.frees == 2);
+    guests();
 
     for (i = 0; i < memory.count; i++) {
         free(memory.rows[i].data);
