@@ -6,11 +6,9 @@ import "C"
 import (
 	"context"
 	"encoding/json"
-	"os"
 	"runtime"
 	"runtime/cgo"
 	"sync"
-	"syscall"
 	"time"
 	"unsafe"
 )
@@ -18,8 +16,7 @@ import (
 // Account is one linked device. It is safe for use by many goroutines.
 type Account struct {
 	handle  C.sp_account
-	wake    *os.File
-	turn    chan struct{}
+	events  *queue
 	closing sync.Once
 	closed  error
 	net     runtime.Cleanup
@@ -47,36 +44,23 @@ type Status struct {
 }
 
 func newAccount(handle C.sp_account) (*Account, error) {
-	wake, err := wakeFile(handle)
+	var fd C.int32_t
+	var object *C.sp_error
+	err := failure(C.sp_account_event_fd(handle, &fd, &object), object)
+	var events *queue
+	if err == nil {
+		events, err = newQueue(int(fd))
+	}
 	if err != nil {
 		C.sp_account_close(handle, nil)
 		return nil, err
 	}
-	account := &Account{handle: handle, wake: wake, turn: make(chan struct{}, 1)}
+	account := &Account{handle: handle, events: events}
 	// Only a net: a forgotten account must not stay open for ever.
 	account.net = runtime.AddCleanup(account, func(handle C.sp_account) {
 		go C.sp_account_close(handle, nil)
 	}, handle)
 	return account, nil
-}
-
-// wakeFile puts a copy of the account's descriptor into Go's poller.
-func wakeFile(handle C.sp_account) (*os.File, error) {
-	var fd C.int32_t
-	var object *C.sp_error
-	if err := failure(C.sp_account_event_fd(handle, &fd, &object), object); err != nil {
-		return nil, err
-	}
-	syscall.ForkLock.RLock()
-	copied, err := syscall.Dup(int(fd))
-	if err == nil {
-		syscall.CloseOnExec(copied)
-	}
-	syscall.ForkLock.RUnlock()
-	if err != nil {
-		return nil, err
-	}
-	return os.NewFile(uintptr(copied), "sendpath events"), nil
 }
 
 // Connect dials and stays connected. An account that is not paired shows QR codes first.
@@ -122,13 +106,19 @@ func (a *Account) Status() (Status, error) {
 type SendOption func(*sendOptions)
 
 type sendOptions struct {
-	id       string
-	deadline time.Duration
+	id        string
+	recipient Recipient
+	deadline  time.Duration
 }
 
 // WithID sends with this id, 1 to 128 visible ASCII characters.
 func WithID(id string) SendOption {
 	return func(o *sendOptions) { o.id = id }
+}
+
+// WithRecipient says what is known about the recipient.
+func WithRecipient(recipient Recipient) SendOption {
+	return func(o *sendOptions) { o.recipient = recipient }
 }
 
 // WithDeadline gives the message up if it could not be sent within d.
@@ -172,6 +162,7 @@ func (a *Account) start(end ended, to, text string, options []SendOption) (C.uin
 	var pinned pins
 	defer pinned.Unpin()
 	settings := C.sp_send_options{
+		recipient:   C.int32_t(chosen.recipient),
 		deadline_ms: C.uint64_t(max(chosen.deadline, 0).Milliseconds()),
 		id:          pinned.text(chosen.id),
 	}
@@ -191,77 +182,15 @@ func (a *Account) start(end ended, to, text string, options []SendOption) (C.uin
 // Next waits for the next event. Events come in order, to one caller each. [ErrClosed] when there
 // will be none.
 func (a *Account) Next(ctx context.Context) (Event, error) {
-	select {
-	case a.turn <- struct{}{}:
-		defer func() { <-a.turn }()
-	case <-ctx.Done():
-		return Event{}, ctx.Err()
-	}
-	if err := ctx.Err(); err != nil {
-		return Event{}, err
-	}
-	conn, err := a.wake.SyscallConn()
-	if err != nil {
-		return Event{}, ErrClosed
-	}
-	if err := a.wake.SetReadDeadline(time.Time{}); err != nil {
-		return Event{}, ErrClosed
-	}
-	stop := context.AfterFunc(ctx, func() { _ = a.wake.SetReadDeadline(time.Unix(1, 0)) })
-	defer stop()
-	var event Event
-	var failed error
-	err = conn.Read(func(uintptr) bool {
-		event, failed = a.look()
-		return failed != errNothing
-	})
-	switch {
-	case err == nil:
-		return event, failed
-	case ctx.Err() != nil:
-		return Event{}, ctx.Err()
-	default:
-		return Event{}, ErrClosed
-	}
-}
-
-// errNothing says that no event waits.
-var errNothing = &Error{Code: CodeTimeout}
-
-// look takes an event if there is one.
-func (a *Account) look() (Event, error) {
 	defer runtime.KeepAlive(a)
-	var object *C.sp_event
-	switch status := C.sp_account_next_event(a.handle, 0, &object, nil); Code(status) {
-	case CodeOK:
-		return eventOf(object), nil
-	case CodeTimeout:
-		return Event{}, errNothing
-	case CodeClosed, CodeBadHandle:
-		return Event{}, ErrClosed
-	default:
-		return Event{}, &Error{Code: Code(status), Message: "no event"}
-	}
+	return a.events.next(ctx, func(object **C.sp_event) C.sp_status {
+		return C.sp_account_next_event(a.handle, 0, object, nil)
+	})
 }
 
 // Events is a channel of [Account.Next]; it closes with the account or when the context ends.
 func (a *Account) Events(ctx context.Context) <-chan Event {
-	events := make(chan Event)
-	go func() {
-		defer close(events)
-		for {
-			event, err := a.Next(ctx)
-			if err != nil {
-				return
-			}
-			select {
-			case events <- event:
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
-	return events
+	return channel(ctx, a.Next)
 }
 
 // Close ends the connection and every open send and wakes every goroutine that waits. Calling it
@@ -271,7 +200,7 @@ func (a *Account) Close() error {
 		a.net.Stop()
 		var object *C.sp_error
 		a.closed = whenClosed(failure(C.sp_account_close(a.handle, &object), object))
-		_ = a.wake.Close()
+		a.events.close()
 	})
 	return a.closed
 }

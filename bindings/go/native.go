@@ -41,6 +41,24 @@ func (p *pins) slice(data *byte, size int) C.sp_slice {
 	return C.sp_slice{ptr: (*C.uint8_t)(data), len: C.size_t(size)}
 }
 
+// texts is an array of the texts; nil for none.
+func (p *pins) texts(texts []string) *C.sp_slice {
+	slices := make([]C.sp_slice, len(texts))
+	for i, text := range texts {
+		slices[i] = p.text(text)
+	}
+	return pin(p, slices)
+}
+
+// pin is the first of the elements, which stay in place; nil for none.
+func pin[T any](p *pins, elements []T) *T {
+	if len(elements) == 0 {
+		return nil
+	}
+	p.Pin(&elements[0])
+	return &elements[0]
+}
+
 // failure turns a status and its error object, which it frees, into an error.
 func failure(status C.sp_status, object *C.sp_error) error {
 	if status == C.SP_STATUS_OK {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -181,8 +182,23 @@ func TestARefusalUnderALockSaysUntilWhen(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 	if refused.Next != NextWaitUntil || refused.RetryAt == nil || refused.RetryAt.Unix() != until ||
-		refused.Until == nil || refused.MayRetry == nil || !*refused.MayRetry || refused.NackCode != nil {
+		refused.Until == nil || refused.MayRetry == nil || *refused.MayRetry || refused.NackCode != nil {
 		t.Fatalf("%+v", refused)
+	}
+	may, err := account.CanSend(RecipientOrdinary, "4915550001")
+	if err != nil || len(may) != 1 || may[0].Answer != "blocked" || !errors.Is(may[0].Err, ErrTimelocked) {
+		t.Fatalf("%+v, %v", may, err)
+	}
+	limits, err := account.Limits()
+	if err != nil || !strings.Contains(string(limits), `"isActive":true`) {
+		t.Fatalf("%s, %v", limits, err)
+	}
+	told, err := account.Explain("4915550001")
+	if err != nil || !json.Valid(told) {
+		t.Fatalf("%s, %v", told, err)
+	}
+	if text, err := account.ExplainText("4915550001", false); err != nil || text == "" {
+		t.Fatalf("%q, %v", text, err)
 	}
 	if sent := s.do(order{"cmd": "messages"})["messages"].([]any); len(sent) > 0 {
 		t.Fatalf("sent under a known lock: %v", sent)

@@ -1,0 +1,107 @@
+package sendpath
+
+// #include "bridge.h"
+import "C"
+
+import (
+	"encoding/json"
+	"runtime"
+)
+
+// CanSend is whether a message to one recipient may be sent.
+type CanSend struct {
+	To       string `json:"to"`
+	Answer   string `json:"answer"`   // allowed, blocked, contact_must_write or not_resolvable
+	Attached string `json:"attached"` // what it would carry
+	Err      *Error `json:"error"`    // why it is blocked, and until when
+}
+
+// CanSend tells, for each recipient, whether a message may be sent, by what is known here. Nobody is
+// asked.
+func (a *Account) CanSend(recipient Recipient, to ...string) ([]CanSend, error) {
+	defer runtime.KeepAlive(a)
+	return canSend(to, func(first *C.sp_slice, buf *C.sp_buf, object **C.sp_error) C.sp_status {
+		return C.sp_account_can_send_json(a.handle, first, C.size_t(len(to)), C.int32_t(recipient), buf, object)
+	})
+}
+
+// CanSend tells, for each recipient, whether a message may be sent, by what is known here. Nobody is
+// asked.
+func (g *Guest) CanSend(recipient Recipient, to ...string) ([]CanSend, error) {
+	defer runtime.KeepAlive(g)
+	return canSend(to, func(first *C.sp_slice, buf *C.sp_buf, object **C.sp_error) C.sp_status {
+		return C.sp_guest_can_send_json(g.handle, first, C.size_t(len(to)), C.int32_t(recipient), buf, object)
+	})
+}
+
+func canSend(to []string, ask func(*C.sp_slice, *C.sp_buf, **C.sp_error) C.sp_status) ([]CanSend, error) {
+	var pinned pins
+	defer pinned.Unpin()
+	slices := pinned.texts(to)
+	text, err := filled(func(buf *C.sp_buf, object **C.sp_error) C.sp_status {
+		return ask(slices, buf, object)
+	})
+	if err != nil {
+		return nil, err
+	}
+	var answers []CanSend
+	return answers, json.Unmarshal(text, &answers)
+}
+
+// Explain tells what is known about a contact and what happened with it, as JSON that names nobody.
+func (a *Account) Explain(to string) (json.RawMessage, error) {
+	defer runtime.KeepAlive(a)
+	return about(to, func(to C.sp_slice, buf *C.sp_buf, object **C.sp_error) C.sp_status {
+		return C.sp_account_explain_json(a.handle, to, buf, object)
+	})
+}
+
+// Explain tells what is known about a contact and what happened with it, as JSON that names nobody.
+func (g *Guest) Explain(to string) (json.RawMessage, error) {
+	defer runtime.KeepAlive(g)
+	return about(to, func(to C.sp_slice, buf *C.sp_buf, object **C.sp_error) C.sp_status {
+		return C.sp_guest_explain_json(g.handle, to, buf, object)
+	})
+}
+
+// ExplainText is [Account.Explain] for people; with reveal the contact's addresses are in it.
+func (a *Account) ExplainText(to string, reveal bool) (string, error) {
+	defer runtime.KeepAlive(a)
+	text, err := about(to, func(to C.sp_slice, buf *C.sp_buf, object **C.sp_error) C.sp_status {
+		return C.sp_account_explain_text(a.handle, to, flag(&reveal), buf, object)
+	})
+	return string(text), err
+}
+
+// ExplainText is [Guest.Explain] for people; with reveal the contact's addresses are in it.
+func (g *Guest) ExplainText(to string, reveal bool) (string, error) {
+	defer runtime.KeepAlive(g)
+	text, err := about(to, func(to C.sp_slice, buf *C.sp_buf, object **C.sp_error) C.sp_status {
+		return C.sp_guest_explain_text(g.handle, to, flag(&reveal), buf, object)
+	})
+	return string(text), err
+}
+
+func about(to string, ask func(C.sp_slice, *C.sp_buf, **C.sp_error) C.sp_status) ([]byte, error) {
+	var pinned pins
+	defer pinned.Unpin()
+	jid := pinned.text(to)
+	return filled(func(buf *C.sp_buf, object **C.sp_error) C.sp_status { return ask(jid, buf, object) })
+}
+
+// Limits tells the limits of the account, with when and from whom each is known, as JSON:
+// reachoutTimelock, messageCapping, circuitBreaker.
+func (a *Account) Limits() (json.RawMessage, error) {
+	defer runtime.KeepAlive(a)
+	return filled(func(buf *C.sp_buf, object **C.sp_error) C.sp_status {
+		return C.sp_account_limits_json(a.handle, buf, object)
+	})
+}
+
+// Limits tells the limits of the account, with when and from whom each is known, as JSON:
+// reachoutTimelock, messageCapping, circuitBreaker.
+func (g *Guest) Limits() (json.RawMessage, error) {
+	return g.bytes(func(buf *C.sp_buf, object **C.sp_error) C.sp_status {
+		return C.sp_guest_limits_json(g.handle, buf, object)
+	})
+}
