@@ -13,7 +13,7 @@ use sendpath_protocol::error::ApiMisuse;
 use sendpath_protocol::jid::Jid;
 use sendpath_protocol::limits::gate::RecipientHint;
 use sendpath_protocol::send;
-use sendpath_protocol::session::{Content, SendRequest};
+use sendpath_protocol::session::{Command, Content, SendRequest};
 use sendpath_protocol::time::Millis;
 use sendpath_protocol::verdict::{Cause, MessageId};
 
@@ -74,7 +74,7 @@ impl Account {
     /// # Errors
     /// [`EngineError::Closed`], [`EngineError::Forked`].
     pub fn logout(&self, keep_tokens: bool) -> Result<(), EngineError> {
-        self.request(Request::Logout(self.0.core.op(), keep_tokens))
+        self.command(Command::Logout { keep_tokens })
     }
 
     /// Asks the server for the account's limits; a change is an event, and the answer is then in
@@ -83,7 +83,7 @@ impl Account {
     /// # Errors
     /// [`EngineError::Closed`], [`EngineError::Forked`].
     pub fn refresh_limits(&self) -> Result<(), EngineError> {
-        self.request(Request::RefreshLimits(self.0.core.op()))
+        self.command(Command::RefreshLimits)
     }
 
     /// Follows the presence of a contact until the connection ends, with its token; a new token
@@ -93,7 +93,7 @@ impl Account {
     /// [`ApiMisuse::BadAddress`], [`EngineError::Closed`], [`EngineError::Forked`].
     pub fn subscribe_presence(&self, to: &str) -> Result<(), EngineError> {
         let to = Jid::recipient(to).ok_or(ApiMisuse::BadAddress)?;
-        self.request(Request::Subscribe(self.0.core.op(), to))
+        self.command(Command::Subscribe(to))
     }
 
     /// Deletes everything that is stored for the account: tokens, names, limits, timelines. The link
@@ -102,7 +102,7 @@ impl Account {
     /// # Errors
     /// [`EngineError::Closed`], [`EngineError::Forked`].
     pub fn forget_account(&self) -> Result<(), EngineError> {
-        self.request(Request::Forget(self.0.core.op()))
+        self.command(Command::ForgetAccount)
     }
 
     /// Sends a text. `to` is `<digits>@s.whatsapp.net`, `<digits>@lid` or the digits of a number.
@@ -131,9 +131,7 @@ impl Account {
         options: SendOptions,
     ) -> Result<Sending, EngineError> {
         self.enter()?;
-        let Inner {
-            core, slot, shared, ..
-        } = &*self.0;
+        let (core, slot, shared) = (&self.0.core, &self.0.slot, &self.0.shared);
         let op = core.op();
         let now = core.clock.now();
         let id = options.id.unwrap_or_else(|| {
@@ -280,6 +278,10 @@ impl Account {
             return Err(EngineError::Closed);
         }
         Ok(())
+    }
+
+    fn command(&self, command: Command) -> Result<(), EngineError> {
+        self.request(Request::Command(self.0.core.op(), command))
     }
 
     fn request(&self, request: Request) -> Result<(), EngineError> {

@@ -15,7 +15,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::account::{Account, AccountConfig};
 use crate::clock::{Clock, SystemClock};
-use crate::machine::{Open, open_session};
+use crate::machine::{OPEN, Open};
 use crate::shard::{Message, Opening, Shard};
 use crate::slot::Shared;
 use crate::socket::{Dial, Dialer};
@@ -122,7 +122,7 @@ impl Engine {
             }
         };
         let dialer = Box::new(Dialer::new(handle).ok_or_else(|| system("no TLS"))?);
-        Self::start(config.store, config.clock, own, dialer, open_session)
+        Self::start(config.store, config.clock, own, dialer, OPEN)
     }
 
     pub(crate) fn start(

@@ -52,16 +52,10 @@ pub(crate) trait Link {
 }
 
 /// [`Open`] for a [`Session`].
-pub(crate) fn open_session(
-    name: &str,
-    config: SessionConfig,
-    now: Now,
-    rng: &mut dyn Entropy,
-    reader: &dyn Reader,
-) -> Result<(Box<dyn Machine>, Step), Fault> {
+pub(crate) const OPEN: Open = |name, config, now, rng, reader| {
     let (session, step) = Session::open(name, config, now, rng, reader)?;
     Ok((Box::new(session), step))
-}
+};
 
 impl Machine for Session {
     fn handle(

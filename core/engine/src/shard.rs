@@ -18,14 +18,13 @@ use sendpath_protocol::account::{Answer, Inquiry};
 use sendpath_protocol::effect::{Effect, OpId};
 use sendpath_protocol::error::{Fault, StoreError};
 use sendpath_protocol::event::DisconnectReason;
-use sendpath_protocol::jid::Jid;
 use sendpath_protocol::session::{Command, Input, SendRequest, SessionConfig};
 use sendpath_protocol::time::{Millis, Mono};
 use sendpath_protocol::txn::{Batch, Scope, Store};
 
 use crate::clock::{Clock, Random};
 use crate::engine::EngineError;
-use crate::machine::Open;
+use crate::machine::{Machine, Open};
 use crate::slot::{self, Shared, Slot, Work};
 use crate::socket::{Dial, SocketEvent};
 
@@ -63,13 +62,11 @@ pub(crate) enum Request {
     Cancel(OpId),
     /// The sender is dropped when it is done.
     Close(Option<SyncSender<()>>),
+    /// A command that ends without an outcome.
+    Command(OpId, Command),
     Connect,
     Disconnect,
-    Forget(OpId),
-    Logout(OpId, bool),
-    RefreshLimits(OpId),
     Send(SendRequest, Completer),
-    Subscribe(OpId, Jid),
 }
 
 /// One store, the sessions in it, and their connections.
@@ -164,10 +161,10 @@ impl Shard {
         let command = |op, command| Work::from(Input::Command(op, command));
         match request {
             Request::Ask(inquiry, reply) => {
-                let answer = guarded(|| match &mut slot.machine {
-                    Some(machine) => Ok(machine.ask_account(now, &*self.store, &inquiry)?),
-                    None => Ok(None),
-                });
+                let (store, machine) = (&*self.store, slot.machine.as_mut());
+                let ask =
+                    |machine: &mut Box<dyn Machine>| machine.ask_account(now, store, &inquiry);
+                let answer = guarded(|| Ok(machine.map(ask).transpose()?.flatten()));
                 // A host that no longer waits wants no answer.
                 let _ = reply.send(answer.map_err(EngineError::from));
             }
@@ -184,17 +181,7 @@ impl Shard {
                 slot.lose(now, rng, DisconnectReason::Stopped);
                 slot.retry = slot.retry.filter(|_| slot.machine.is_none());
             }
-            Request::Forget(op) => slot.inbox.push_back(command(op, Command::ForgetAccount)),
-            Request::Logout(op, keep_tokens) => {
-                let logout = Command::Logout { keep_tokens };
-                slot.inbox.push_back(command(op, logout));
-            }
-            Request::Subscribe(op, to) => {
-                slot.inbox.push_back(command(op, Command::Subscribe(to)));
-            }
-            Request::RefreshLimits(op) => {
-                slot.inbox.push_back(command(op, Command::RefreshLimits));
-            }
+            Request::Command(op, given) => slot.inbox.push_back(command(op, given)),
             Request::Send(request, completer) => {
                 let send = command(completer.op, Command::Send(request));
                 let completer = Some(completer);
