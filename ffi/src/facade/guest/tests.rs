@@ -88,6 +88,33 @@ fn a_fact_whose_commit_failed_was_not_told_and_can_be_told_again() {
 }
 
 #[test]
+fn what_was_told_of_the_link_outlives_a_failure_of_the_store() {
+    let unlocked = LOCKED.replace("true", "false");
+    let causes = [false, true].map(|told| {
+        let fail = Arc::new(AtomicUsize::new(0));
+        let guest = open(custom(fail.clone()));
+        if told {
+            guest
+                .background(Some(START - 60), Some(false), None)
+                .unwrap();
+        }
+        fail.store(1, Ordering::Relaxed);
+        guest.token_received(OTHER, b"token", START).unwrap_err();
+        guest.handed("A", PEER, MessageKind::Content).unwrap();
+        guest.ack("A", Some(463)).unwrap();
+        let pull = one(&guest, WorkItemKind::Mex);
+        let answer = WorkResult::Json(unlocked.clone());
+        guest.work_done(pull.id, answer).unwrap();
+        let ends = std::iter::from_fn(|| next(&guest)).filter_map(|event| match event {
+            AccountEvent::Outcome(completion) => completion.result.unwrap_err().cause(),
+            _ => None,
+        });
+        ends.last().unwrap()
+    });
+    assert_eq!(causes, [Cause::ColdRefused, Cause::TokenMissingWarm]);
+}
+
+#[test]
 fn the_numbers_of_work_are_not_used_again_after_a_failure() {
     let fail = Arc::new(AtomicUsize::new(0));
     let guest = open(custom(fail.clone()));
