@@ -2,6 +2,7 @@
 
 use crate::account::{Background, Purpose, Settings};
 use crate::jid::Jid;
+use crate::nct::Operation;
 use crate::secret::SecretBytes;
 use crate::stream::iq::IqEnd;
 use crate::tctoken::policy::MessageKind;
@@ -29,6 +30,15 @@ pub enum Fact {
         id: MessageId,
         /// The nack code.
         code: Option<u16>,
+    },
+    /// A mutation of app state, decrypted; only the one that tells the salt counts.
+    AppState {
+        /// The index, as JSON.
+        index: Vec<u8>,
+        /// Set or remove.
+        operation: Operation,
+        /// The `SyncActionValue`; may be empty for a removal.
+        value: Vec<u8>,
     },
     /// What is known about the link of the account, for the diagnosis of refusals.
     Background(Background),

@@ -22,6 +22,8 @@ mod work;
 use crate::account::{Account, Answer, Inquiry};
 use crate::error::{Fault, StoreError};
 use crate::jid::Jid;
+use crate::lidmap;
+use crate::nct::{self, Mutated};
 use crate::peer::PeerKey;
 use crate::secret::{Entropy, EntropyExt, SecretBytes};
 use crate::tctoken::Counters;
@@ -29,7 +31,6 @@ use crate::tctoken::policy::Own;
 use crate::tctoken::stanza::{MAX_TOKEN_BYTES, Notification, Token};
 use crate::time::{Mono, Now, ServerClock, UnixSeconds};
 use crate::txn::{self, Cx, Reader, Scope, Step, Txn};
-use crate::{lidmap, nct};
 
 pub use fact::{Fact, GuestConfig, Row, RowPut, WorkEnd};
 pub use plan::GuestPlan;
@@ -179,6 +180,17 @@ impl Guest {
             Fact::Connected => self.connected(cx),
             Fact::Disconnected => self.disconnected(cx)?,
             Fact::Handed { id, to, kind } => self.handed(cx, id, to, kind)?,
+            Fact::AppState {
+                index,
+                operation,
+                value,
+            } => {
+                self.cache.clear();
+                let scope = self.account.scope().clone();
+                if nct::apply_mutation(cx, &scope, &index, operation, &value)? == Mutated::Odd {
+                    self.ignored += 1;
+                }
+            }
             Fact::Background(background) => self.account.set_background(background),
             Fact::Forget => {
                 self.cache.clear();

@@ -2,6 +2,8 @@
 
 use sendpath_protocol::event::Event;
 use sendpath_protocol::guest::Fact;
+use sendpath_protocol::nct::Operation;
+use sendpath_protocol::tctoken::Attach;
 use sendpath_protocol::time::UnixSeconds;
 use sendpath_protocol::wap::Node;
 
@@ -97,4 +99,26 @@ fn the_login_tells_the_servers_time() {
     assert_eq!(host.guest.clock().unix(host.clock()), UnixSeconds(NOW + 70));
     host.tell(Fact::ServerTime(UnixSeconds(NOW - 5)));
     assert_eq!(host.guest.clock().unix(host.clock()), UnixSeconds(NOW - 5));
+}
+
+#[test]
+fn app_state_tells_the_salt_and_takes_it_away() {
+    let mut host = Host::new();
+    let mut mutate = |operation, value: &[u8]| {
+        host.tell(Fact::AppState {
+            index: br#"["nct_salt_sync"]"#.to_vec(),
+            operation,
+            value: value.to_vec(),
+        });
+        let attach = host.plan(LID).attach;
+        (
+            matches!(attach, Attach::Cstoken { .. }),
+            host.guest.ignored(),
+        )
+    };
+    // SyncActionValue { 80: { 1: "salt" } }
+    let salt = [&[0x82, 0x05, 0x06, 0x0a, 0x04], b"salt".as_slice()].concat();
+    assert_eq!(mutate(Operation::Set, &salt), (true, 0));
+    assert_eq!(mutate(Operation::Set, b""), (true, 1), "odd, so left alone");
+    assert_eq!(mutate(Operation::Remove, b""), (false, 1));
 }
