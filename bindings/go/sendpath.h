@@ -727,6 +727,10 @@ sp_status sp_account_disconnect(struct sp_account account, struct sp_error **err
 // `keep_tokens` not 0 the account's tokens stay for a later link of the same account.
 sp_status sp_account_logout(struct sp_account account, int32_t keep_tokens, struct sp_error **err);
 
+// Deletes everything that is stored for the account: tokens, names, limits, timelines. The link of
+// this device stays. Returns at once; it is done in turn with the account's sends.
+sp_status sp_account_forget(struct sp_account account, struct sp_error **err);
+
 // How far the connection is.
 sp_status sp_account_phase(struct sp_account account, sp_phase *out, struct sp_error **err);
 
@@ -1105,7 +1109,8 @@ void sp_work_free(struct sp_work *work);
 
 // Whether messages to these recipients may be sent, as a JSON array in their order:
 // `[{"to":..,"answer":"allowed"|"blocked"|"contact_must_write"|"not_resolvable","attached":..,
-// "error":..}]`. `recipient` is an `sp_recipient`.
+// "error":..}]`, the last two if there is something to tell; `error` as in `sp_error_json`. Addresses
+// as in `sp_send_text`, `recipient` is an `sp_recipient`. `SP_STATUS_NOT_PAIRED` before the first link.
 sp_status sp_account_can_send_json(struct sp_account account,
                                    const struct sp_slice *to,
                                    size_t count,
@@ -1113,7 +1118,9 @@ sp_status sp_account_can_send_json(struct sp_account account,
                                    struct sp_buf *out,
                                    struct sp_error **err);
 
-// What is known about a contact and what happened with it, as one JSON object that names nobody.
+// What is known about a contact and what happened with it, as one JSON object that names nobody:
+// `class`, `token`, `issued`, .., and `timeline`, oldest first, of `{"what":..,"at":..,"last":..,
+// "count":..}`. Times are Unix seconds. `SP_STATUS_NOT_PAIRED` before the first link.
 sp_status sp_account_explain_json(struct sp_account account,
                                   struct sp_slice to,
                                   struct sp_buf *out,
@@ -1127,7 +1134,8 @@ sp_status sp_account_explain_text(struct sp_account account,
                                   struct sp_error **err);
 
 // The limits of the account, with when and from whom each is known, as one JSON object:
-// `reachoutTimelock`, `messageCapping`, `circuitBreaker`.
+// `reachoutTimelock`, `messageCapping`, `circuitBreaker`. What nobody knows is `null` beside a `state`
+// of `unknown`; that is not "no lock". `SP_STATUS_NOT_PAIRED` before the first link.
 sp_status sp_account_limits_json(struct sp_account account,
                                  struct sp_buf *out,
                                  struct sp_error **err);

@@ -113,7 +113,7 @@ static void a_panic_poisons_its_object_only(void) {
     EXPECT(SP_STATUS_TIMEOUT, sp_account_next_event(other, 0, &event, &err));
     EXPECT(SP_STATUS_OK, sp_account_close(account, &err));
 
-    for (i = 0; i < 12; i++) {
+    for (i = 0; i < 17; i++) {
         sp_account victim = open_account(engine, "v");
         sp_account made = {0};
         sp_phase phase;
@@ -132,10 +132,16 @@ static void a_panic_poisons_its_object_only(void) {
                        sp_send_text_cb(victim, to, to, NULL, ended, NULL, NULL, &err)); break;
         case 9: EXPECT(SP_STATUS_PANIC, sp_send_cancel(victim, 1, &err)); break;
         case 10: EXPECT(SP_STATUS_PANIC, sp_account_close(victim, &err)); break;
+        case 11: EXPECT(SP_STATUS_PANIC,
+                        sp_account_can_send_json(victim, &to, 1, 0, &buf, &err)); break;
+        case 12: EXPECT(SP_STATUS_PANIC, sp_account_explain_json(victim, to, &buf, &err)); break;
+        case 13: EXPECT(SP_STATUS_PANIC, sp_account_explain_text(victim, to, 0, &buf, &err)); break;
+        case 14: EXPECT(SP_STATUS_PANIC, sp_account_limits_json(victim, &buf, &err)); break;
+        case 15: EXPECT(SP_STATUS_PANIC, sp_account_forget(victim, &err)); break;
         default: EXPECT(SP_STATUS_PANIC, sp_account_open(engine, text("x"), NULL, &made, &err)); break;
         }
         EXPECT(SP_STATUS_OK, sp_account_close(victim, &err));
-        if (i == 11) {
+        if (i == 16) {
             EXPECT(SP_STATUS_POISONED, sp_account_open(engine, text("x"), NULL, &made, &err));
         }
     }

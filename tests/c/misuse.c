@@ -135,6 +135,32 @@ static void send_arguments(void) {
     EXPECT(SP_STATUS_OK, sp_engine_close(engine, &err));
 }
 
+/* Nothing is known before the first link, and there is nothing to forget. */
+static void questions_without_a_link(void) {
+    sp_engine engine = open_engine("memory:");
+    sp_account account = open_account(engine, "a");
+    sp_slice to = text("4915551234"), null = bytes(NULL, 1), latin = bytes("\xe9", 1);
+    sp_buf buf = {0};
+    EXPECT(SP_STATUS_NULL_POINTER, sp_account_can_send_json(account, &to, 1, 0, NULL, &err));
+    EXPECT(SP_STATUS_NULL_POINTER, sp_account_can_send_json(account, &null, 1, 0, &buf, &err));
+    EXPECT(SP_STATUS_INVALID_UTF8, sp_account_can_send_json(account, &latin, 1, 0, &buf, &err));
+    EXPECT(SP_STATUS_INVALID_ARGUMENT,
+           sp_account_can_send_json(account, &to, (size_t)-1, 0, &buf, &err));
+    EXPECT(SP_STATUS_INVALID_ARGUMENT, sp_account_can_send_json(account, &to, 1, -1, &buf, &err));
+    EXPECT(SP_STATUS_NULL_POINTER, sp_account_explain_json(account, to, NULL, &err));
+    EXPECT(SP_STATUS_NULL_POINTER, sp_account_explain_json(account, null, &buf, &err));
+    EXPECT(SP_STATUS_INVALID_UTF8, sp_account_explain_text(account, latin, 0, &buf, &err));
+    EXPECT(SP_STATUS_NULL_POINTER, sp_account_limits_json(account, NULL, &err));
+    EXPECT(SP_STATUS_NOT_PAIRED, sp_account_can_send_json(account, &to, 1, 0, &buf, &err));
+    EXPECT(SP_STATUS_NOT_PAIRED, sp_account_explain_json(account, to, &buf, &err));
+    EXPECT(SP_STATUS_NOT_PAIRED, sp_account_explain_text(account, to, 1, &buf, &err));
+    CHECK(sp_account_limits_json(account, &buf, NULL) == SP_STATUS_NOT_PAIRED);
+    EXPECT(SP_STATUS_OK, sp_account_forget(account, &err));
+    CHECK(buf.ptr == NULL);
+    EXPECT(SP_STATUS_OK, sp_account_close(account, &err));
+    EXPECT(SP_STATUS_OK, sp_engine_close(engine, &err));
+}
+
 static void every_account_call(sp_account account, sp_status wanted) {
     sp_event *event = NULL;
     sp_phase phase = SP_PHASE_ONLINE;
@@ -153,6 +179,7 @@ static void every_account_call(sp_account account, sp_status wanted) {
     EXPECT(wanted, sp_account_explain_json(account, to, &buf, &err));
     EXPECT(wanted, sp_account_explain_text(account, to, 0, &buf, &err));
     EXPECT(wanted, sp_account_limits_json(account, &buf, &err));
+    EXPECT(wanted, sp_account_forget(account, &err));
     if (wanted == SP_STATUS_BAD_HANDLE) {
         EXPECT(wanted, sp_account_phase(account, &phase, &err));
         EXPECT(wanted, sp_account_status_json(account, &buf, &err));
@@ -246,6 +273,7 @@ int main(void) {
     longer_struct();
     account_arguments();
     send_arguments();
+    questions_without_a_link();
     handles();
     null_objects();
     errors();

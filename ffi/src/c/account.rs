@@ -52,6 +52,15 @@ pub extern "C" fn sp_account_logout(
     })
 }
 
+/// Deletes everything that is stored for the account: tokens, names, limits, timelines. The link of
+/// this device stays. Returns at once; it is done in turn with the account's sends.
+#[unsafe(no_mangle)]
+pub extern "C" fn sp_account_forget(account: AccountHandle, err: *mut *mut ErrorObject) -> Status {
+    guard_on(&ACCOUNTS, account.handle, err, |account| {
+        account.forget_account()
+    })
+}
+
 /// How far the connection is.
 #[unsafe(no_mangle)]
 pub extern "C" fn sp_account_phase(

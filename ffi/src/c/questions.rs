@@ -22,7 +22,8 @@ fn texts<'a>(slices: *const Slice, count: usize) -> Result<Vec<&'a str>, Error> 
 
 /// Whether messages to these recipients may be sent, as a JSON array in their order:
 /// `[{"to":..,"answer":"allowed"|"blocked"|"contact_must_write"|"not_resolvable","attached":..,
-/// "error":..}]`. `recipient` is an `sp_recipient`.
+/// "error":..}]`, the last two if there is something to tell; `error` as in `sp_error_json`. Addresses
+/// as in `sp_send_text`, `recipient` is an `sp_recipient`. `SP_STATUS_NOT_PAIRED` before the first link.
 #[unsafe(no_mangle)]
 pub extern "C" fn sp_account_can_send_json(
     account: AccountHandle,
@@ -40,7 +41,9 @@ pub extern "C" fn sp_account_can_send_json(
     })
 }
 
-/// What is known about a contact and what happened with it, as one JSON object that names nobody.
+/// What is known about a contact and what happened with it, as one JSON object that names nobody:
+/// `class`, `token`, `issued`, .., and `timeline`, oldest first, of `{"what":..,"at":..,"last":..,
+/// "count":..}`. Times are Unix seconds. `SP_STATUS_NOT_PAIRED` before the first link.
 #[unsafe(no_mangle)]
 pub extern "C" fn sp_account_explain_json(
     account: AccountHandle,
@@ -70,7 +73,8 @@ pub extern "C" fn sp_account_explain_text(
 }
 
 /// The limits of the account, with when and from whom each is known, as one JSON object:
-/// `reachoutTimelock`, `messageCapping`, `circuitBreaker`.
+/// `reachoutTimelock`, `messageCapping`, `circuitBreaker`. What nobody knows is `null` beside a `state`
+/// of `unknown`; that is not "no lock". `SP_STATUS_NOT_PAIRED` before the first link.
 #[unsafe(no_mangle)]
 pub extern "C" fn sp_account_limits_json(
     account: AccountHandle,

@@ -183,6 +183,7 @@ pub extern "C" fn sp_send_cancel(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facade::RecipientHint;
 
     #[test]
     fn options_are_optional_and_checked() {
@@ -200,6 +201,30 @@ mod tests {
         };
         let options = options(&raw const settings).unwrap();
         assert_eq!(options.deadline, Some(Duration::from_millis(1500)));
+        assert_eq!(options.recipient, RecipientHint::Ordinary);
         assert_eq!(options.id.unwrap().as_str(), "3EB0A");
+    }
+
+    #[test]
+    fn a_recipient_has_a_known_number() {
+        let told = |recipient| {
+            let settings = SendSettings {
+                recipient,
+                ..SendSettings::DEFAULT
+            };
+            options(&raw const settings).map(|options| options.recipient)
+        };
+        assert_eq!(told(1).unwrap(), RecipientHint::Enterprise);
+        assert_eq!(told(2).unwrap(), RecipientHint::Support);
+        for unknown in [3, -1] {
+            let error = told(unknown).unwrap_err();
+            assert_eq!(error.status(), Status::InvalidArgument);
+        }
+    }
+
+    #[cfg(target_pointer_width = "64")]
+    #[test]
+    fn the_first_release_fixes_the_size() {
+        assert_eq!(size_of::<SendSettings>(), SendSettings::FIRST_SIZE);
     }
 }
