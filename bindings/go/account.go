@@ -89,6 +89,15 @@ func (a *Account) Logout(keepTokens bool) error {
 	return a.failure(C.sp_account_logout(a.handle, keep, &object), object)
 }
 
+// ForgetAccount deletes everything that is stored for the account: tokens, names, limits, timelines.
+// The link of this device stays. It returns at once; it is done in turn with the account's sends.
+func (a *Account) ForgetAccount() error {
+	defer runtime.KeepAlive(a)
+	var object *C.sp_error
+	status := C.sp_account_forget(a.handle, &object)
+	return a.failure(status, object)
+}
+
 // Status tells where the account stands.
 func (a *Account) Status() (Status, error) {
 	defer runtime.KeepAlive(a)

@@ -8,12 +8,24 @@ import (
 	"runtime"
 )
 
+// MaySend is an answer of [Account.CanSend]. Tolerate answers you do not know.
+type MaySend string
+
+// The answers.
+const (
+	MaySendAllowed          MaySend = "allowed"            // it would be sent
+	MaySendBlocked          MaySend = "blocked"            // it would be refused here, for now: Err
+	MaySendContactMustWrite MaySend = "contact_must_write" // it would be sent, but the last one was refused
+	MaySendNotResolvable    MaySend = "not_resolvable"     // nothing can be sent to that address
+	MaySendOther            MaySend = "other"
+)
+
 // CanSend is whether a message to one recipient may be sent.
 type CanSend struct {
-	To       string `json:"to"`
-	Answer   string `json:"answer"`   // allowed, blocked, contact_must_write or not_resolvable
-	Attached string `json:"attached"` // what it would carry
-	Err      *Error `json:"error"`    // why it is blocked, and until when
+	To       string  `json:"to"`
+	Answer   MaySend `json:"answer"`
+	Attached string  `json:"attached"` // what it would carry
+	Err      *Error  `json:"error"`    // why it is blocked, and until when
 }
 
 // CanSend tells, for each recipient, whether a message may be sent, by what is known here. Nobody is
@@ -45,23 +57,24 @@ func canSend(to []string, ask func(*C.sp_slice, *C.sp_buf, **C.sp_error) C.sp_st
 		return nil, err
 	}
 	var answers []CanSend
-	return answers, json.Unmarshal(text, &answers)
+	err = json.Unmarshal(text, &answers)
+	return answers, err
 }
 
-// Explain tells what is known about a contact and what happened with it, as JSON that names nobody.
-func (a *Account) Explain(to string) (json.RawMessage, error) {
+// Explain tells what is known about a contact and what happened with it; it names nobody.
+func (a *Account) Explain(to string) (Explanation, error) {
 	defer runtime.KeepAlive(a)
-	return about(to, func(to C.sp_slice, buf *C.sp_buf, object **C.sp_error) C.sp_status {
+	return parsed[Explanation](about(to, func(to C.sp_slice, buf *C.sp_buf, object **C.sp_error) C.sp_status {
 		return C.sp_account_explain_json(a.handle, to, buf, object)
-	})
+	}))
 }
 
-// Explain tells what is known about a contact and what happened with it, as JSON that names nobody.
-func (g *Guest) Explain(to string) (json.RawMessage, error) {
+// Explain tells what is known about a contact and what happened with it; it names nobody.
+func (g *Guest) Explain(to string) (Explanation, error) {
 	defer runtime.KeepAlive(g)
-	return about(to, func(to C.sp_slice, buf *C.sp_buf, object **C.sp_error) C.sp_status {
+	return parsed[Explanation](about(to, func(to C.sp_slice, buf *C.sp_buf, object **C.sp_error) C.sp_status {
 		return C.sp_guest_explain_json(g.handle, to, buf, object)
-	})
+	}))
 }
 
 // ExplainText is [Account.Explain] for people; with reveal the contact's addresses are in it.
@@ -89,19 +102,26 @@ func about(to string, ask func(C.sp_slice, *C.sp_buf, **C.sp_error) C.sp_status)
 	return filled(func(buf *C.sp_buf, object **C.sp_error) C.sp_status { return ask(jid, buf, object) })
 }
 
-// Limits tells the limits of the account, with when and from whom each is known, as JSON:
-// reachoutTimelock, messageCapping, circuitBreaker.
-func (a *Account) Limits() (json.RawMessage, error) {
+// Limits tells the limits of the account, with when and from whom each is known. Nobody is asked.
+func (a *Account) Limits() (Limits, error) {
 	defer runtime.KeepAlive(a)
-	return filled(func(buf *C.sp_buf, object **C.sp_error) C.sp_status {
+	return parsed[Limits](filled(func(buf *C.sp_buf, object **C.sp_error) C.sp_status {
 		return C.sp_account_limits_json(a.handle, buf, object)
-	})
+	}))
 }
 
-// Limits tells the limits of the account, with when and from whom each is known, as JSON:
-// reachoutTimelock, messageCapping, circuitBreaker.
-func (g *Guest) Limits() (json.RawMessage, error) {
-	return g.bytes(func(buf *C.sp_buf, object **C.sp_error) C.sp_status {
+// Limits tells the limits of the account, with when and from whom each is known. Nobody is asked.
+func (g *Guest) Limits() (Limits, error) {
+	return parsed[Limits](g.bytes(func(buf *C.sp_buf, object **C.sp_error) C.sp_status {
 		return C.sp_guest_limits_json(g.handle, buf, object)
-	})
+	}))
+}
+
+// parsed reads an answer of the library.
+func parsed[T any](text []byte, err error) (T, error) {
+	var told T
+	if err == nil {
+		err = json.Unmarshal(text, &told)
+	}
+	return told, err
 }

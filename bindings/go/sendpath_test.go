@@ -53,6 +53,38 @@ func TestMisuseIsATypedError(t *testing.T) {
 	}
 }
 
+func TestNothingIsKnownBeforeTheFirstLink(t *testing.T) {
+	_, account := opened(t)
+	_, errs := account.CanSend(RecipientOrdinary, "4915551234")
+	_, erre := account.Explain("4915551234")
+	_, errr := account.ExplainText("4915551234", true)
+	_, errl := account.Limits()
+	for _, err := range []error{errs, erre, errr, errl} {
+		if !errors.Is(err, ErrNotPaired) {
+			t.Fatalf("got %v", err)
+		}
+	}
+	if err := account.ForgetAccount(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := account.CanSend(RecipientOrdinary, "4915551234", "nobody"); !errors.Is(err, ErrMisuse) {
+		t.Fatalf("address: %v", err)
+	}
+	_, errs = account.CanSend(7, "4915551234")
+	_, erre = account.SendText(t.Context(), "4915551234", "hello", WithRecipient(-1))
+	for _, err := range []error{errs, erre} {
+		if !errors.Is(err, &Error{Code: CodeInvalidArgument}) {
+			t.Fatalf("recipient: %v", err)
+		}
+	}
+	if err := account.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := account.Limits(); !errors.Is(err, ErrClosed) {
+		t.Fatalf("closed: %v", err)
+	}
+}
+
 func TestCloseIsIdempotentAndEndsEverything(t *testing.T) {
 	engine, account := opened(t)
 	next := make(chan error)
