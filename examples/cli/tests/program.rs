@@ -39,10 +39,10 @@ fn a_linked_account_sends_and_says_why_it_was_refused() {
         (code(&refused), field(&refused, "outcome")),
         (2, "refused".into())
     );
-    assert_eq!(field(&refused, "cause"), "COLD_REFUSED");
+    assert_eq!(field(&refused, "cause"), "TOKEN_MISSING_WARM");
     assert_eq!(field(&refused, "server code"), "463");
     assert_eq!(field(&refused, "next"), "ask_contact_to_write");
-    assert!(field(&refused, "advice").contains("the contact must write"));
+    assert!(field(&refused, "advice").contains("the contact's next message"));
 }
 
 #[test]

@@ -155,7 +155,7 @@ impl Cause {
                 "A first message to this contact is refused by WhatsApp although it carried the account's own proof. Waiting does not help: the contact must write first, or write once from the phone."
             }
             Self::TokenMissingWarm => {
-                "The contact is known but its token has not reached this device yet. It comes with history sync or with the contact's next message; send again then."
+                "The contact is known, or this device was linked less than a day ago, and the contact's token is not here yet. It comes with history sync or with the contact's next message; send again then."
             }
             Self::TokenRefused => {
                 "The stored token of this contact was not accepted: the contact may have re-registered or blocked this account. Send again after the contact has written."
