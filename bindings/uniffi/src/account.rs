@@ -10,6 +10,7 @@ use sendpath_protocol::verdict::MessageId;
 
 use crate::error::{ErrorDetails, NativeError};
 use crate::event::Event;
+use crate::questions::{CanSend, Explanation, Recipient, answers, texts};
 use crate::sending::Sending;
 
 /// How an account is opened; what is `None` has the library's default.
@@ -30,6 +31,8 @@ pub struct AccountConfig {
 pub struct SendOptions {
     /// The id to send with; `None` for a fresh one.
     pub id: Option<String>,
+    /// What the host knows about the recipient.
+    pub recipient: Recipient,
     /// How long from now it may still be sent, in milliseconds.
     pub deadline_ms: Option<u64>,
 }
@@ -58,6 +61,30 @@ impl Account {
     /// Unlinks the device and deletes its credentials.
     pub fn logout(&self, keep_tokens: bool) -> Result<(), NativeError> {
         Ok(self.0.logout(keep_tokens)?)
+    }
+
+    /// Deletes everything that is stored for the account, except the link of this device.
+    pub fn forget_account(&self) -> Result<(), NativeError> {
+        Ok(self.0.forget_account()?)
+    }
+
+    /// Whether messages to these may be sent, by what is known here. Blocks shortly.
+    pub fn can_send(
+        &self,
+        to: Vec<String>,
+        recipient: Recipient,
+    ) -> Result<Vec<CanSend>, NativeError> {
+        Ok(answers(self.0.can_send(&texts(&to), recipient.into())?))
+    }
+
+    /// What happened with a contact, and what is known about it. Blocks shortly.
+    pub fn explain(&self, to: String) -> Result<Explanation, NativeError> {
+        Ok(self.0.explain(&to)?.into())
+    }
+
+    /// The limits of the account, as a JSON object. Blocks shortly.
+    pub fn limits(&self) -> Result<String, NativeError> {
+        Ok(self.0.limits()?.to_json())
     }
 
     /// Starts to send a text.
@@ -125,7 +152,7 @@ impl TryFrom<SendOptions> for facade::SendOptions {
         let parse = |id: String| MessageId::parse(&id).ok_or(ApiMisuse::BadMessageId);
         Ok(Self {
             id: options.id.map(parse).transpose()?,
-            recipient: facade::RecipientHint::default(),
+            recipient: options.recipient.into(),
             deadline: options.deadline_ms.map(Duration::from_millis),
         })
     }

@@ -18,14 +18,22 @@ mod account;
 mod engine;
 mod error;
 mod event;
+mod guest;
+mod guest_fact;
+mod guest_plan;
 #[cfg(feature = "panic-test")]
 pub mod panic_test;
+mod questions;
 mod sending;
 
 pub use account::{Account, AccountConfig, AccountStatus, SendOptions};
 pub use engine::Engine;
 pub use error::{ErrorDetails, NativeError, StatusEntry, status_table};
 pub use event::Event;
+pub use guest::{Documents, Guest, GuestConfig, GuestStore, ManualClock};
+pub use guest_fact::{MessageKind, Prop, Row};
+pub use guest_plan::{Plan, WorkItem, WorkResult};
+pub use questions::{CanSend, Explanation, Recipient};
 pub use sending::{Accepted, Sending};
 
 uniffi::setup_scaffolding!();
