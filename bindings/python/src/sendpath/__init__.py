@@ -40,6 +40,9 @@ from .events import (
     TimelockChanged,
     TokenStored,
 )
+from .guest import Documents, Guest, GuestStore, ManualClock
+from .plan import Attach, MessageKind, Plan, Row, WorkItem, WorkKind, WorkResult
+from .questions import CanSend, Explanation, MaySend, Recipient
 
 __version__: str = _version()
 
@@ -47,19 +50,28 @@ __all__ = [
     "Accepted",
     "Account",
     "AccountStatus",
+    "Attach",
     "Bug",
+    "CanSend",
     "CappingChanged",
     "Cause",
     "Closed",
     "Connected",
     "Disconnected",
+    "Documents",
     "Engine",
     "Event",
+    "Explanation",
     "Forked",
+    "Guest",
+    "GuestStore",
     "IdentityChanged",
     "LoggedOut",
+    "ManualClock",
     "MayRetry",
+    "MaySend",
     "Message",
+    "MessageKind",
     "Misuse",
     "Next",
     "Other",
@@ -68,8 +80,11 @@ __all__ = [
     "PairFailed",
     "PairQr",
     "Paired",
+    "Plan",
     "Receipt",
+    "Recipient",
     "Refused",
+    "Row",
     "RuntimeFailure",
     "SendEnded",
     "SendError",
@@ -79,4 +94,7 @@ __all__ = [
     "StoreFailure",
     "TimelockChanged",
     "TokenStored",
+    "WorkItem",
+    "WorkKind",
+    "WorkResult",
 ]

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import atexit
 import weakref
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from . import errors, events
+from . import errors, events, questions
 from ._native import sendpath_uniffi as native
+from .questions import CanSend, Explanation, Recipient
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,23 +148,57 @@ class Account:
         with errors.translated():
             self._native.logout(keep_tokens)
 
+    def forget_account(self) -> None:
+        """Deletes everything that is stored for the account: tokens, names, limits, timelines. The
+        link of this device stays.
+        """
+        with errors.translated():
+            self._native.forget_account()
+
+    async def can_send(
+        self, to: Iterable[str], recipient: Recipient = Recipient.ORDINARY
+    ) -> list[CanSend]:
+        """Whether messages to these may be sent, by what is known here; the server is not asked.
+
+        Raises :class:`Refused` when the account is not paired, :class:`Misuse` for a bad address.
+        """
+        hint = questions.recipient_of(recipient)
+        with errors.translated():
+            return questions.answers(
+                await asyncio.to_thread(self._native.can_send, list(to), hint)
+            )
+
+    async def explain(self, to: str) -> Explanation:
+        """What happened with a contact, and what is known about it. Raises as :meth:`can_send`."""
+        with errors.translated():
+            return questions.explanation(await asyncio.to_thread(self._native.explain, to))
+
+    async def limits(self) -> dict[str, Any]:
+        """The limits of the account, with when and from whom each is known. Raises as
+        :meth:`can_send`.
+        """
+        with errors.translated():
+            return questions.limits(await asyncio.to_thread(self._native.limits))
+
     async def send_text(
         self,
         to: str,
         body: str,
         *,
         id: str | None = None,
+        recipient: Recipient = Recipient.ORDINARY,
         deadline: timedelta | None = None,
     ) -> Accepted:
-        """Sends a text and waits for the server's answer. ``deadline`` says how long from now the
-        message may still leave.
+        """Sends a text and waits for the server's answer. ``recipient`` is what the program knows
+        about whom it is for; ``deadline`` says how long from now the message may still leave.
 
         Raises :class:`Refused`, :class:`OutcomeUnknown`, or :class:`Misuse` when nothing was done.
         A cancelled call cancels the send, unless the message has left; its end then comes as a
         :class:`SendEnded`.
         """
         milliseconds = None if deadline is None else deadline // timedelta(milliseconds=1)
-        options = native.SendOptions(id=id, deadline_ms=milliseconds)
+        hint = questions.recipient_of(recipient)
+        options = native.SendOptions(id=id, recipient=hint, deadline_ms=milliseconds)
         with errors.translated():
             sending = self._native.send_text(to, body, options)
             try:
@@ -179,15 +214,7 @@ class Account:
         """The next event; ``None`` after the last one, when the account is closed. A cancelled call
         takes no event with it.
         """
-        try:
-            with errors.translated():
-                while True:
-                    event = self._native.take_event()
-                    if event is not None:
-                        return events.of(event)
-                    await self._native.event_ready()
-        except errors.Closed:
-            return None
+        return await events.next_of(self._native)
 
     async def events(self) -> AsyncIterator[events.Event]:
         """Events until the account is closed."""

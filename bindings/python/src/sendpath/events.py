@@ -1,4 +1,4 @@
-"""What an account tells. Programs must let kinds pass that they do not know."""
+"""What an account or a guest tells. Programs must let kinds pass that they do not know."""
 
 from __future__ import annotations
 
@@ -91,7 +91,8 @@ class Other(Event):
 class SendEnded(Event):
     """A send ended that nobody waited for any more."""
 
-    #: The operation; 0 for a message that an earlier run of the program had sent.
+    #: The operation; 0 for a message that an earlier run of the program had sent, and for those of
+    #: a guest.
     op: int
     id: str | None
     time: datetime | None
@@ -179,6 +180,19 @@ class TokenStored(Event):
     time: datetime | None
     #: False when the same token was already there.
     fresh: bool
+
+
+async def next_of(queue: native.Account | native.Guest) -> Event | None:
+    """The next event; ``None`` after the last one. A cancelled call takes no event with it."""
+    try:
+        with errors.translated():
+            while True:
+                event = queue.take_event()
+                if event is not None:
+                    return of(event)
+                await queue.event_ready()
+    except errors.Closed:
+        return None
 
 
 def of(event: object) -> Event:

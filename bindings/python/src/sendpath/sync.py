@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from datetime import timedelta
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from . import engine as aio
 from . import errors, events
+from ._native import sendpath_uniffi as native
 from .engine import Accepted, AccountStatus
+from .guest import GuestBase
+from .questions import CanSend, Explanation, Recipient
 
 T = TypeVar("T")
 
@@ -91,12 +94,31 @@ class Account:
         """As :meth:`sendpath.Account.logout`."""
         self._inner.logout(keep_tokens=keep_tokens)
 
+    def forget_account(self) -> None:
+        """As :meth:`sendpath.Account.forget_account`."""
+        self._inner.forget_account()
+
+    def can_send(
+        self, to: Iterable[str], recipient: Recipient = Recipient.ORDINARY
+    ) -> list[CanSend]:
+        """As :meth:`sendpath.Account.can_send`."""
+        return self._loop.run(lambda: self._inner.can_send(to, recipient))
+
+    def explain(self, to: str) -> Explanation:
+        """As :meth:`sendpath.Account.explain`."""
+        return self._loop.run(lambda: self._inner.explain(to))
+
+    def limits(self) -> dict[str, Any]:
+        """As :meth:`sendpath.Account.limits`."""
+        return self._loop.run(self._inner.limits)
+
     def send_text(
         self,
         to: str,
         body: str,
         *,
         id: str | None = None,
+        recipient: Recipient = Recipient.ORDINARY,
         deadline: timedelta | None = None,
         timeout: float | None = None,
     ) -> Accepted:
@@ -104,7 +126,10 @@ class Account:
         :class:`TimeoutError` is raised.
         """
         return self._loop.run(
-            lambda: self._inner.send_text(to, body, id=id, deadline=deadline), timeout
+            lambda: self._inner.send_text(
+                to, body, id=id, recipient=recipient, deadline=deadline
+            ),
+            timeout,
         )
 
     def next_event(self, timeout: float | None = None) -> events.Event | None:
@@ -135,6 +160,39 @@ class Account:
         self.close()
 
 
+class Guest(GuestBase):
+    """As :class:`sendpath.Guest`. Made by :meth:`open`."""
+
+    def __init__(self, inner: native.Guest) -> None:
+        super().__init__(inner)
+        self._loop = _LoopThread()
+
+    def next_event(self, timeout: float | None = None) -> events.Event | None:
+        """The next event; ``None`` after the last one, when the guest is closed. Raises
+        :class:`TimeoutError` after ``timeout`` seconds.
+        """
+        try:
+            with errors.translated():
+                event = self._native.take_event()
+            if event is not None:
+                return events.of(event)
+            return self._loop.run(lambda: events.next_of(self._native), timeout)
+        except errors.Closed:
+            return None
+
+    def events(self) -> Iterator[events.Event]:
+        """Events until the guest is closed."""
+        while (event := self.next_event()) is not None:
+            yield event
+
+    def close(self) -> None:
+        """As :meth:`sendpath.Guest.close`."""
+        try:
+            super().close()
+        finally:
+            self._loop.stop()
+
+
 class _LoopThread:
     """An event loop on a thread of its own, so that the calling thread waits interruptibly."""
 
@@ -158,7 +216,9 @@ class _LoopThread:
             raise
 
     def stop(self) -> None:
-        """Lets what is still running end and joins the thread."""
+        """Lets what is still running end and joins the thread. In a forked child there is none."""
+        if os.getpid() != self._process:
+            return
         with self._lock:
             if self.stopped:
                 return
