@@ -4,11 +4,10 @@ import java.time.Duration
 import java.time.Instant
 import java.util.concurrent.CompletableFuture
 import kotlinx.coroutines.CancellationException
-import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.flow.Flow
-import kotlinx.coroutines.flow.flow
 import kotlinx.coroutines.future.future
+import kotlinx.coroutines.withContext
 import io.github.sendpath.internal.Account as NativeAccount
 import io.github.sendpath.internal.SendOptions as NativeOptions
 
@@ -31,10 +30,55 @@ public class Account internal constructor(private val inner: NativeAccount) : Au
     public fun logout(keepTokens: Boolean = true): Unit = translated { inner.logout(keepTokens) }
 
     /**
+     * Deletes everything that is stored for the account: tokens, names, limits, timelines. The link of
+     * this device stays.
+     */
+    public fun forgetAccount(): Unit = translated { inner.forgetAccount() }
+
+    /**
+     * Whether messages to these may be sent, by what is known here; the server is not asked.
+     *
+     * @throws RefusedException the account is not paired
+     * @throws MisuseException an address is not one
+     */
+    public suspend fun canSend(
+        to: List<String>,
+        recipient: Recipient = Recipient.ORDINARY,
+    ): List<CanSend> = asked { inner.canSend(to, recipient.native()) }.map { it.toCanSend() }
+
+    /** As [canSend], for Java. */
+    @JvmOverloads
+    public fun canSendAsync(
+        to: List<String>,
+        recipient: Recipient = Recipient.ORDINARY,
+    ): CompletableFuture<List<CanSend>> = futures.future { canSend(to, recipient) }
+
+    /** What happened with a contact, and what is known about it. Throws as [canSend]. */
+    public suspend fun explain(to: String): Explanation = Explanation(asked { inner.explain(to) })
+
+    /** As [explain], for Java. */
+    public fun explainAsync(to: String): CompletableFuture<Explanation> =
+        futures.future { explain(to) }
+
+    /**
+     * The limits of the account, with when and from whom each is known, as a JSON object. Throws as
+     * [canSend].
+     */
+    public suspend fun limits(): String = asked { inner.limits() }
+
+    /** As [limits], for Java. */
+    public fun limitsAsync(): CompletableFuture<String> = futures.future { limits() }
+
+    /** Asks the account, whose thread may be busy. */
+    private suspend fun <T> asked(question: () -> T): T =
+        withContext(Dispatchers.IO) { translated(question) }
+
+    /**
      * Sends a text and waits for the server's answer. A cancelled coroutine cancels the send, unless
      * the message has left; its end then comes as an [Event.SendEnded].
      *
      * @param deadline how long from now the message may still leave
+     * @param recipient what the program knows about whom it is for
      * @throws RefusedException the message was refused and is not sent again by itself
      * @throws OutcomeUnknownException the answer was lost
      * @throws MisuseException nothing was done
@@ -44,8 +88,10 @@ public class Account internal constructor(private val inner: NativeAccount) : Au
         body: String,
         id: String? = null,
         deadline: Duration? = null,
+        recipient: Recipient = Recipient.ORDINARY,
     ): Accepted = translated {
-        val options = NativeOptions(id, deadline?.toMillis()?.coerceAtLeast(0)?.toULong())
+        val wait = deadline?.toMillis()?.coerceAtLeast(0)?.toULong()
+        val options = NativeOptions(id, recipient.native(), wait)
         inner.sendText(to, body, options).use { sending ->
             try {
                 sending.ended()
@@ -65,41 +111,27 @@ public class Account internal constructor(private val inner: NativeAccount) : Au
         body: String,
         id: String? = null,
         deadline: Duration? = null,
-    ): CompletableFuture<Accepted> = scope.future { sendText(to, body, id, deadline) }
+        recipient: Recipient = Recipient.ORDINARY,
+    ): CompletableFuture<Accepted> =
+        futures.future { sendText(to, body, id, deadline, recipient) }
 
     /**
      * The next event; null after the last one, when the account is closed. A cancelled call takes no
      * event with it.
      */
-    public suspend fun nextEvent(): Event? {
-        try {
-            while (true) {
-                val event = translated { inner.takeEvent() }
-                if (event != null) return event.toEvent()
-                translated { inner.eventReady() }
-            }
-        } catch (closed: ClosedException) {
-            return null
-        }
-    }
+    public suspend fun nextEvent(): Event? = nextOf(inner::takeEvent, inner::eventReady)
 
     /** As [nextEvent], for Java. */
-    public fun nextEventAsync(): CompletableFuture<Event?> = scope.future { nextEvent() }
+    public fun nextEventAsync(): CompletableFuture<Event?> = futures.future { nextEvent() }
 
     /** Events in order until the account is closed; one consumer at a time. */
-    public fun events(): Flow<Event> = flow {
-        while (true) emit(nextEvent() ?: break)
-    }
+    public fun events(): Flow<Event> = eventsOf(::nextEvent)
 
     /**
      * Ends the connection and every open send and wakes everybody who waits. Blocks; a second call does
      * nothing.
      */
     override fun close(): Unit = translated { inner.shutdown() }
-
-    private companion object {
-        val scope = CoroutineScope(Dispatchers.Default)
-    }
 }
 
 /** The server took the message. */

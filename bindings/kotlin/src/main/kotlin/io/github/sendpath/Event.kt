@@ -1,10 +1,14 @@
 package io.github.sendpath
 
 import java.time.Instant
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.flow
 import io.github.sendpath.internal.End as NativeEnd
 import io.github.sendpath.internal.Event as NativeEvent
 
-/** What an account tells. Programs must let kinds pass that they do not know: use `else`. */
+/** What an account or a guest tells. Programs must let kinds pass that they do not know: use `else`. */
 public sealed interface Event {
     /** Logged in; sending works. */
     public data object Connected : Event
@@ -73,7 +77,10 @@ public sealed interface Event {
 
     /** A send ended that nobody waited for any more. */
     public data class SendEnded(
-        /** The operation; 0 for a message that an earlier run of the program had sent. */
+        /**
+         * The operation; 0 for a message that an earlier run of the program had sent, and for those of
+         * a guest.
+         */
         val op: Long,
         val id: String?,
         val time: Instant?,
@@ -127,6 +134,27 @@ public data class End(
     /** For people. */
     val message: String?,
 )
+
+/** For the futures that Java gets. */
+internal val futures = CoroutineScope(Dispatchers.Default)
+
+/** The next event of a queue; null after the last one. A cancelled call takes no event with it. */
+internal suspend fun nextOf(take: () -> NativeEvent?, ready: suspend () -> Unit): Event? {
+    try {
+        while (true) {
+            val event = translated { take() }
+            if (event != null) return event.toEvent()
+            translated { ready() }
+        }
+    } catch (closed: ClosedException) {
+        return null
+    }
+}
+
+/** Events until there are no more. */
+internal fun eventsOf(next: suspend () -> Event?): Flow<Event> = flow {
+    while (true) emit(next() ?: break)
+}
 
 internal fun NativeEvent.toEvent(): Event =
     when (this) {
