@@ -1,9 +1,9 @@
 """The token machine for programs that own their connection.
 
-Facts are told by methods and are stored when these return; after an exception a fact counts as not
-told: do not acknowledge the stanza it came from, so that the server brings it again. Every method is
-local and quick. Addresses are JIDs or the digits of a phone number, times are Unix seconds as on the
-wire.
+Facts are told by methods and are stored when these return; after an exception a fact counts as
+not told: do not acknowledge the stanza it came from, so that the server brings it again. Every
+method is local and quick. Addresses are JIDs or the digits of a phone number, times are Unix
+seconds as on the wire.
 """
 
 from __future__ import annotations
@@ -136,7 +136,8 @@ class GuestBase:
     def props(self, values: Mapping[int, str]) -> None:
         """AB props by code, for programs that fetch them by themselves."""
         with errors.translated():
-            self._native.props([native.Prop(code=code, value=text) for code, text in values.items()])
+            props = [native.Prop(code=code, value=value) for code, value in values.items()]
+            self._native.props(props)
 
     def handed(self, id: str, to: str, kind: MessageKind = MessageKind.CONTENT) -> None:
         """A message was handed to the connection; tell its end with :meth:`ack`."""
@@ -192,7 +193,7 @@ class GuestBase:
         issued our token.
         """
         with errors.translated():
-            self._native.row_put(peer, native.Row(row.token, row.time, row.sender_time))
+            self._native.row_put(peer, _row(row))
 
     def row_get(self, peer: str) -> Row | None:
         """The row of a contact as the program's library must see it; ``None`` for no row."""
@@ -314,6 +315,10 @@ class Guest(GuestBase):
 
 def _kind(kind: MessageKind) -> native.MessageKind:
     return native.MessageKind[MessageKind(kind).name]
+
+
+def _row(row: Row) -> native.Row:
+    return native.Row(token=row.token, time=row.time, sender_time=row.sender_time)
 
 
 def _documents(ids: Documents) -> native.Documents:
