@@ -28,9 +28,12 @@ def test_under_a_lock_the_answers_say_until_when(server: ModelServer, store: str
             assert business.answer is MaySend.ALLOWED
             lock = (await account.limits())["reachoutTimelock"]
             assert (lock["isActive"], lock["timeEnforcementEnds"]) == (True, end.timestamp())
-            with pytest.raises(sendpath.Refused):
+            with pytest.raises(sendpath.Refused) as here:
                 await account.send_text(PEER, "hello")
-            assert (await account.send_text(PEER, "hello", recipient=Recipient.ENTERPRISE)).id
+            assert here.value.code is None, "nothing was sent"
+            with pytest.raises(sendpath.Refused) as there:
+                await account.send_text(PEER, "hello", recipient=Recipient.ENTERPRISE)
+            assert there.value.code == 463, "the server decides"
 
     asyncio.run(main())
 
@@ -49,7 +52,12 @@ def test_an_explanation_names_nobody_unless_asked(server: ModelServer, store: st
             causes = [entry.get("cause") for entry in told.json["timeline"]]
             assert refused.value.cause in causes
             account.forget_account()
-            assert (await account.explain(PEER)).json["timeline"] == []
+            with pytest.raises(sendpath.Refused):
+                await account.send_text(PEER, "hello again")
+            left = (await account.explain(PEER)).json["timeline"]
+            assert "forgotten" in [entry["what"] for entry in left]
+            refusals = [entry["count"] for entry in left if entry["what"] == "refused"]
+            assert refusals == [1], "the first one is forgotten"
 
     asyncio.run(main())
 

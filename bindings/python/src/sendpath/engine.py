@@ -150,7 +150,8 @@ class Account:
 
     def forget_account(self) -> None:
         """Deletes everything that is stored for the account: tokens, names, limits, timelines. The
-        link of this device stays.
+        link of this device stays. Returns at once; it happens before later sends, but not
+        necessarily before what is asked next.
         """
         with errors.translated():
             self._native.forget_account()

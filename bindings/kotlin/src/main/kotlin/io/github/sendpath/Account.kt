@@ -31,7 +31,8 @@ public class Account internal constructor(private val inner: NativeAccount) : Au
 
     /**
      * Deletes everything that is stored for the account: tokens, names, limits, timelines. The link of
-     * this device stays.
+     * this device stays. Returns at once; it happens before later sends, but not necessarily before
+     * what is asked next.
      */
     public fun forgetAccount(): Unit = translated { inner.forgetAccount() }
 

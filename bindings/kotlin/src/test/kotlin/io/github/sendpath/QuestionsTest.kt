@@ -5,7 +5,7 @@ import java.time.Instant
 import java.time.temporal.ChronoUnit
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertFalse
-import org.junit.jupiter.api.Assertions.assertNotNull
+import org.junit.jupiter.api.Assertions.assertNull
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
@@ -39,8 +39,12 @@ class QuestionsTest {
         val business = account.canSend(listOf(PEER), Recipient.ENTERPRISE).single()
         assertEquals(MaySend.ALLOWED, business.answer)
         assertTrue("\"timeEnforcementEnds\":${end.epochSecond}" in account.limits())
-        thrown<RefusedException> { account.sendText(PEER, "hello") }
-        assertNotNull(account.sendText(PEER, "hello", recipient = Recipient.ENTERPRISE).id)
+        val here = thrown<RefusedException> { account.sendText(PEER, "hello") }
+        assertNull(here.code, "nothing was sent")
+        val there = thrown<RefusedException> {
+            account.sendText(PEER, "hello", recipient = Recipient.ENTERPRISE)
+        }
+        assertEquals(463, there.code, "the server decides")
     }
 
     @Test
@@ -54,7 +58,10 @@ class QuestionsTest {
         assertTrue(PEER in told.revealing)
         assertTrue("\"what\":\"refused\"" in told.json, told.json)
         account.forgetAccount()
-        assertTrue("\"timeline\":[]" in account.explain(PEER).json)
+        thrown<RefusedException> { account.sendText(PEER, "hello again") }
+        val left = account.explain(PEER).json
+        assertTrue("\"what\":\"forgotten\"" in left, left)
+        assertEquals(1, Regex("\"what\":\"refused\"").findAll(left).count(), left)
     }
 
     @Test
