@@ -58,6 +58,9 @@ pub enum Command {
         account: Option<String>,
         when: DropWhen,
     },
+    EchoTokens {
+        on: bool,
+    },
     FailLogin(Failure),
     Heard {
         #[serde(default)]
@@ -114,6 +117,16 @@ pub enum Command {
         id: Option<String>,
         #[serde(default = "yes")]
         from_lid: bool,
+    },
+    PhoneHistory {
+        #[serde(default)]
+        account: Option<String>,
+        #[serde(default)]
+        chats: Vec<HistoryChat>,
+        #[serde(default)]
+        salt: Option<String>,
+        #[serde(default = "all")]
+        progress: u32,
     },
     PrekeysLow {
         #[serde(default)]
@@ -261,6 +274,23 @@ pub enum StreamErrorKind {
     Replaced,
 }
 
+/// A chat as the account's phone knows it.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct HistoryChat {
+    /// The contact; the chat is listed under its phone number, beside a pair with its LID.
+    pub peer: String,
+    /// The contact's token in hex; it is one that the contact gave to the account.
+    #[serde(default)]
+    pub token: Option<String>,
+    /// Time stamp of the token.
+    #[serde(default)]
+    pub t: Option<i64>,
+    /// When the account issued its own token to the contact.
+    #[serde(default)]
+    pub sender_t: Option<i64>,
+}
+
 const fn yes() -> bool {
     true
 }
@@ -271,6 +301,10 @@ const fn one() -> u16 {
 
 const fn once() -> u32 {
     1
+}
+
+const fn all() -> u32 {
+    100
 }
 
 const fn ten_seconds() -> u64 {

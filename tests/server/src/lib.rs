@@ -41,6 +41,7 @@ mod pairing;
 mod peers;
 mod people;
 mod phash;
+mod phone;
 mod queue;
 mod receipts;
 mod reply;
@@ -54,7 +55,7 @@ mod tokens;
 mod world;
 
 pub use cert::CertFault;
-pub use command::{Command, StreamErrorKind};
+pub use command::{Command, HistoryChat, StreamErrorKind};
 pub use config::Config;
 pub use faults::{AckMode, DropWhen, IqError};
 pub use gate::Gate;

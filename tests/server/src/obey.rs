@@ -36,6 +36,7 @@ impl World {
             Command::AdvanceTime { .. }
             | Command::CertFault { .. }
             | Command::ClearViolations
+            | Command::EchoTokens { .. }
             | Command::FailLogin(_)
             | Command::ScanQr { .. }
             | Command::SetProps { .. }
@@ -193,6 +194,7 @@ impl World {
             Command::AdvanceTime { seconds } => self.clock = self.clock.advanced(seconds),
             Command::CertFault { fault } => self.cert_fault = fault,
             Command::ClearViolations => self.journal.violations.clear(),
+            Command::EchoTokens { on } => self.echo_tokens = on,
             Command::FailLogin(failure) => self.login_faults.push(failure),
             Command::SetProps { props, push } => {
                 let parse = |(code, value): (String, String)| Some((code.parse().ok()?, value));
@@ -273,6 +275,16 @@ impl World {
                 } else if let Some(connection) = self.client(client).and_then(|c| c.connection) {
                     self.write(connection, node);
                 }
+            }
+            Command::PhoneHistory {
+                account,
+                chats,
+                salt,
+                progress,
+            } => {
+                let account = self.account(account.as_deref())?;
+                let id = self.write_history(account, &chats, salt, progress)?;
+                return Ok(Reply::Sent { id });
             }
             Command::PrekeysLow { account, value } => {
                 let person = self.account(account.as_deref())?;

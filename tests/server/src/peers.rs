@@ -137,6 +137,18 @@ impl World {
             conversation: Some(text.into()),
             ..ChatMessage::default()
         };
+        self.write_body(from, to, &body, id, lid)
+    }
+
+    /// A model device writes to every client of an account; the message id.
+    pub(crate) fn write_body(
+        &mut self,
+        from: ClientId,
+        to: PersonId,
+        body: &ChatMessage,
+        id: Option<String>,
+        lid: bool,
+    ) -> Result<String, String> {
         let plain = body.encode_to_vec();
         let id = id.unwrap_or_else(|| format!("3A{}", hex::encode_upper(self.rng.bytes::<9>())));
         let person = &mut self.people[from.person];
@@ -217,6 +229,7 @@ impl World {
             .attr("type", sealed.kind.as_str())
             .maybe("count", count.map(|count| count.to_string()))
             .bytes(sealed.bytes);
+        let to_ourselves = ChatMessage::decode(plain).is_ok_and(|body| body.protocol.is_some());
         let sender = &mut self.people[from.person];
         let identity = sender
             .endpoint(from.device)
@@ -227,6 +240,7 @@ impl World {
             .jid(alternative, sender.jid(!lid))
             .attr("id", id.to_owned())
             .attr("type", "text")
+            .maybe("category", to_ourselves.then_some("peer"))
             .attr("notify", "Model")
             .num("t", now.unix())
             .child(enc);

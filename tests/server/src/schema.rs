@@ -224,6 +224,8 @@ pub(crate) struct ChatMessage {
     pub(crate) conversation: Option<String>,
     #[prost(message, optional, tag = "6")]
     pub(crate) extended_text: Option<ExtendedText>,
+    #[prost(message, optional, tag = "12")]
+    pub(crate) protocol: Option<ProtocolMessage>,
     #[prost(message, optional, boxed, tag = "31")]
     pub(crate) device_sent: Option<Box<DeviceSent>>,
 }
@@ -243,6 +245,58 @@ impl ChatMessage {
 pub(crate) struct ExtendedText {
     #[prost(string, optional, tag = "1")]
     pub(crate) text: Option<String>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct ProtocolMessage {
+    #[prost(int32, optional, tag = "2")]
+    pub(crate) kind: Option<i32>,
+    #[prost(message, optional, tag = "6")]
+    pub(crate) history: Option<HistoryNotice>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct HistoryNotice {
+    #[prost(int32, optional, tag = "6")]
+    pub(crate) sync_type: Option<i32>,
+    #[prost(uint32, optional, tag = "7")]
+    pub(crate) chunk_order: Option<u32>,
+    #[prost(uint32, optional, tag = "9")]
+    pub(crate) progress: Option<u32>,
+    #[prost(bytes = "vec", optional, tag = "11")]
+    pub(crate) inline: Option<Vec<u8>>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct History {
+    #[prost(int32, optional, tag = "1")]
+    pub(crate) sync_type: Option<i32>,
+    #[prost(message, repeated, tag = "2")]
+    pub(crate) chats: Vec<HistoryChat>,
+    #[prost(message, repeated, tag = "15")]
+    pub(crate) pairs: Vec<NumberAndLid>,
+    #[prost(bytes = "vec", optional, tag = "19")]
+    pub(crate) salt: Option<Vec<u8>>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct HistoryChat {
+    #[prost(string, optional, tag = "1")]
+    pub(crate) id: Option<String>,
+    #[prost(bytes = "vec", optional, tag = "21")]
+    pub(crate) token: Option<Vec<u8>>,
+    #[prost(int64, optional, tag = "22")]
+    pub(crate) t: Option<i64>,
+    #[prost(int64, optional, tag = "28")]
+    pub(crate) sender_t: Option<i64>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct NumberAndLid {
+    #[prost(string, optional, tag = "1")]
+    pub(crate) pn: Option<String>,
+    #[prost(string, optional, tag = "2")]
+    pub(crate) lid: Option<String>,
 }
 
 #[derive(Clone, PartialEq, Message)]

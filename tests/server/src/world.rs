@@ -26,6 +26,8 @@ pub(crate) struct World {
     pub(crate) props: Props,
     pub(crate) faults: BTreeMap<ClientId, Faults>,
     pub(crate) login_faults: Vec<crate::login::Failure>,
+    /// Answers to issues carry tokens that are nobody's.
+    pub(crate) echo_tokens: bool,
     pub(crate) journal: Journal,
     serial: u64,
 }
@@ -43,6 +45,7 @@ impl World {
             props: Props::new(config.props.clone()),
             faults: BTreeMap::new(),
             login_faults: Vec::new(),
+            echo_tokens: false,
             journal: Journal::default(),
             serial: 0,
         }

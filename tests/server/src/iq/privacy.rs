@@ -3,7 +3,8 @@
 //! ```text
 //! <tokens><token jid="<bare user>" t="<unix s>" type="trusted_contact"/></tokens>   -> empty result
 //! ```
-//! Source: tokens spec 5.1. The result carries no token: the bytes go to the contact.
+//! Source: tokens spec 5.1. The result carries no token: the bytes go to the contact. A test can make
+//! it carry some, which are worth nothing.
 
 use sendpath_protocol::jid::Jid;
 use sendpath_protocol::secret::EntropyExt;
@@ -38,7 +39,15 @@ impl World {
                 return Answer::bad_request();
             }
         }
-        Answer::empty()
+        if !self.echo_tokens {
+            return Answer::empty();
+        }
+        let mut echo = Node::new("tokens");
+        for token in tokens.all("token") {
+            let bytes = self.rng.bytes::<11>().to_vec();
+            echo.push(token.clone().bytes(bytes));
+        }
+        Answer::Result(vec![echo])
     }
 
     fn issue(&mut self, client: ClientId, token: &Node) -> Result<(), String> {

@@ -1,0 +1,100 @@
+//! What the account's own phone tells its companions.
+//!
+//! ```text
+//! Message { protocolMessage 12 { type 2 = 5, historySyncNotification 6 { .., inline 11 } } }
+//! inline: zlib of HistorySync { conversations 2, pairs 15, nctSalt 19 }
+//! ```
+//! Source: spec 10.8. A part of the history that is small enough comes inside its notification.
+
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::ZlibEncoder;
+use prost::Message;
+use sendpath_protocol::time::UnixSeconds;
+
+use crate::command;
+use crate::people::{ClientId, PersonId, Token};
+use crate::schema::{
+    ChatMessage, History, HistoryChat, HistoryNotice, NumberAndLid, ProtocolMessage,
+};
+use crate::world::World;
+
+/// `HISTORY_SYNC_NOTIFICATION`.
+const HISTORY_SYNC: i32 = 5;
+
+/// `RECENT`.
+const RECENT: i32 = 3;
+
+impl World {
+    /// The phone sends a part of its history to every companion; the message id.
+    pub(crate) fn write_history(
+        &mut self,
+        account: PersonId,
+        chats: &[command::HistoryChat],
+        salt: Option<String>,
+        progress: u32,
+    ) -> Result<String, String> {
+        let salt = salt.map(hex::decode).transpose();
+        let mut history = History {
+            sync_type: Some(RECENT),
+            salt: salt.map_err(|error| error.to_string())?,
+            ..History::default()
+        };
+        for chat in chats {
+            let (chat, pair) = self.history_chat(account, chat)?;
+            history.chats.push(chat);
+            history.pairs.push(pair);
+        }
+        if history.salt.is_some() {
+            self.people[account].nct_salt.clone_from(&history.salt);
+        }
+        let notice = HistoryNotice {
+            sync_type: Some(RECENT),
+            chunk_order: Some(1),
+            progress: Some(progress),
+            inline: Some(packed(&history.encode_to_vec())?),
+        };
+        let body = ChatMessage {
+            protocol: Some(ProtocolMessage {
+                kind: Some(HISTORY_SYNC),
+                history: Some(notice),
+            }),
+            ..ChatMessage::default()
+        };
+        let phone = ClientId {
+            person: account,
+            device: 0,
+        };
+        self.write_body(phone, account, &body, None, false)
+    }
+
+    fn history_chat(
+        &mut self,
+        account: PersonId,
+        chat: &command::HistoryChat,
+    ) -> Result<(HistoryChat, NumberAndLid), String> {
+        let peer = self.person(&chat.peer)?;
+        let token = chat.token.as_ref().map(hex::decode).transpose();
+        let token = token.map_err(|error| error.to_string())?;
+        if let (Some(bytes), Some(t)) = (token.clone(), chat.t) {
+            let t = UnixSeconds(t);
+            self.grant(peer, account, Token { bytes, t });
+        }
+        let [pn, lid] = [false, true].map(|lid| Some(self.people[peer].jid(lid).reveal()));
+        let told = HistoryChat {
+            id: pn.clone(),
+            token,
+            t: chat.t,
+            sender_t: chat.sender_t,
+        };
+        Ok((told, NumberAndLid { pn, lid }))
+    }
+}
+
+fn packed(bytes: &[u8]) -> Result<Vec<u8>, String> {
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
+    let written = encoder.write_all(bytes);
+    let packed = written.and_then(|()| encoder.finish());
+    packed.map_err(|error| error.to_string())
+}
