@@ -4,19 +4,30 @@
 //! timeouts only guard against a test that would hang.
 #![expect(clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
+mod clock;
+
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sendpath_engine::{
     Account, AccountConfig, AccountEvent, Engine, EngineConfig, SendOptions, Sending, StoreSpec,
 };
 use sendpath_model_server::{
-    Command, Condition, Config, Gate, Issued, Judged, ModelServer, Received, Reply, Violation,
+    Command, Condition, Config, Gate, Issued, Judged, ModelServer, NodeJson, Received, Reply,
+    TimeSource, Violation,
 };
+use sendpath_protocol::account::{Answer, Inquiry, MaySend};
 use sendpath_protocol::config::ServerConfig;
 use sendpath_protocol::event::Event;
-use sendpath_protocol::verdict::{Outcome, Refusal};
+use sendpath_protocol::jid::Jid;
+use sendpath_protocol::limits::gate::RecipientHint;
+use sendpath_protocol::limits::snapshot::Limits;
+use sendpath_protocol::tctoken::explain::Explanation;
+use sendpath_protocol::verdict::{Attached, Outcome, Refusal};
+
+pub use clock::ManualClock;
 
 const GUARD: Duration = Duration::from_secs(30);
 
@@ -29,6 +40,12 @@ pub const ALICE: Person = ("4915550001", "100000000000001");
 /// Bob, the other one.
 pub const BOB: Person = ("4915550002", "100000000000002");
 
+/// The second at which the scenarios of the token specification play.
+pub const NOW: i64 = 1_786_074_400;
+
+/// More than the day after which a link is not new any more.
+const A_DAY: i64 = 86_401;
+
 /// A server, an engine, and an account that is linked and online.
 pub struct World {
     /// The model WhatsApp.
@@ -37,6 +54,8 @@ pub struct World {
     pub engine: Engine,
     /// The account `shop`.
     pub account: Account,
+    store: String,
+    clock: Option<Arc<ManualClock>>,
 }
 
 impl World {
@@ -47,20 +66,101 @@ impl World {
 
     /// A linked account on that store.
     pub fn linked_on(store: &str) -> Self {
-        let server = ModelServer::start(Config::default()).expect("a server on loopback");
-        let engine = open_engine(store);
-        let account = open_account(&engine, &server);
-        let world = Self {
-            server,
-            engine,
-            account,
-        };
+        let world = Self::new(Config::default(), store, None);
         world.link(Command::scan_qr);
         world
     }
 
+    /// A linked account in a world where it is [`NOW`] until somebody moves the clock.
+    pub fn at_now(store: &str) -> Self {
+        let world = Self::unlinked(Config::default(), store);
+        world.link(Command::scan_qr);
+        world
+    }
+
+    /// As [`World::at_now`], linked more than a day ago, and the phone has sent its history: a
+    /// contact without a token is cold.
+    pub fn settled(store: &str) -> Self {
+        let world = Self::manual(Config::default(), store, NOW - A_DAY);
+        world.link(Command::scan_qr);
+        world.order(Command::PhoneHistory {
+            account: None,
+            chats: Vec::new(),
+            salt: None,
+            progress: 100,
+        });
+        world.event(|event| matches!(event, Event::HistoryApplied { .. }).then_some(()));
+        world.wait_for(Condition::Answered { account: None });
+        world.reconnect(|| world.pass(86_401));
+        world
+    }
+
+    /// As [`World::at_now`], before the account is linked; `config` says what the server knows.
+    pub fn unlinked(config: Config, store: &str) -> Self {
+        Self::manual(config, store, NOW)
+    }
+
+    fn manual(config: Config, store: &str, second: i64) -> Self {
+        let time = TimeSource::Fixed(second);
+        let clock = Arc::new(ManualClock::at(second));
+        Self::new(Config { time, ..config }, store, Some(clock))
+    }
+
+    fn new(config: Config, store: &str, clock: Option<Arc<ManualClock>>) -> Self {
+        let server = ModelServer::start(config).expect("a server on loopback");
+        let engine = open_engine_with(StoreSpec::Uri(store.into()), clock.clone());
+        let account = open_account(&engine, &server);
+        Self {
+            server,
+            engine,
+            account,
+            store: store.into(),
+            clock,
+        }
+    }
+
+    /// Ends the engine and starts another one on the same store; it connects and logs in.
+    pub fn restart(&mut self) {
+        self.engine.close().expect("this is not a fork");
+        let store = StoreSpec::Uri(self.store.clone());
+        self.engine = open_engine_with(store, self.clock.clone());
+        self.account = open_account(&self.engine, &self.server);
+        self.account.connect().expect("an open account");
+        self.online();
+    }
+
+    /// Disconnects, lets `away` happen, and connects again.
+    pub fn reconnect(&self, away: impl FnOnce()) {
+        self.account.disconnect().expect("an open account");
+        self.wait_for(Condition::Disconnected { account: None });
+        away();
+        self.account.connect().expect("an open account");
+        self.online();
+    }
+
+    /// Lets seconds pass for the server and for us. More than the pause between two signs of life
+    /// ends the connection.
+    pub fn pass(&self, seconds: u32) {
+        self.order(Command::AdvanceTime {
+            seconds: seconds.into(),
+        });
+        self.pass_here(seconds);
+    }
+
+    /// Lets seconds pass for us alone.
+    pub fn pass_here(&self, seconds: u32) {
+        let clock = self.clock.as_ref().expect("a clock that is moved by hand");
+        clock.advance(seconds);
+    }
+
     /// Pairs the account; `scan` makes the phone's order from the QR text.
     pub fn link(&self, scan: impl Fn(String) -> Command) {
+        self.pair(scan);
+        self.online();
+    }
+
+    /// As [`World::link`], without the login that follows.
+    pub fn pair(&self, scan: impl Fn(String) -> Command) {
         self.account.connect().expect("an open account");
         let qr = self.event(|event| match event {
             Event::PairQr { text, .. } => Some(text.clone()),
@@ -68,7 +168,6 @@ impl World {
         });
         self.order(scan(qr));
         self.event(|event| matches!(event, Event::Paired { .. }).then_some(()));
-        self.online();
     }
 
     /// Waits for the login.
@@ -233,6 +332,52 @@ impl World {
         }
     }
 
+    /// How many IQs of that kind the server got from us.
+    pub fn asked(&self, kind: &str) -> u64 {
+        self.questions().get(kind).copied().unwrap_or(0)
+    }
+
+    /// Stanzas that the server got from us, in order.
+    pub fn heard(&self) -> Vec<NodeJson> {
+        match self.order(Command::Heard { tag: None }) {
+            Reply::Heard { stanzas } => stanzas,
+            other => panic!("unexpected reply {other:?}"),
+        }
+    }
+
+    /// What is known about a contact, and what happened with it.
+    pub fn explain(&self, pn: &str) -> Explanation {
+        match self.ask(Inquiry::Explain(Jid::pn(pn))) {
+            Answer::Explanation { told, .. } => *told,
+            other => panic!("unexpected answer {other:?}"),
+        }
+    }
+
+    /// Whether a message may be sent to a contact.
+    pub fn may_send(&self, pn: &str) -> MaySend {
+        let inquiry = Inquiry::CanSend {
+            to: vec![Jid::pn(pn)],
+            hint: RecipientHint::Ordinary,
+        };
+        match self.ask(inquiry) {
+            Answer::CanSend(mut answers) => answers.remove(0).answer,
+            other => panic!("unexpected answer {other:?}"),
+        }
+    }
+
+    /// The account's limits.
+    pub fn limits(&self) -> Limits {
+        match self.ask(Inquiry::Limits) {
+            Answer::Limits(limits) => *limits,
+            other => panic!("unexpected answer {other:?}"),
+        }
+    }
+
+    fn ask(&self, inquiry: Inquiry) -> Answer {
+        let answer = self.account.ask(inquiry).expect("an open account");
+        answer.expect("a linked account")
+    }
+
     /// Broken rules that the server saw.
     pub fn violations(&self) -> Vec<Violation> {
         match self.order(Command::Violations) {
@@ -249,7 +394,14 @@ impl World {
 
 /// Opens an engine on a store.
 pub fn open_engine(store: &str) -> Engine {
-    Engine::open(EngineConfig::new(StoreSpec::Uri(store.into()))).expect("a store")
+    open_engine_with(StoreSpec::Uri(store.into()), None)
+}
+
+/// Opens an engine with a clock; `None` for the operating system's.
+pub fn open_engine_with(store: StoreSpec, clock: Option<Arc<ManualClock>>) -> Engine {
+    let mut config = EngineConfig::new(store);
+    config.clock = clock.map(|clock| clock as _);
+    Engine::open(config).expect("a store")
 }
 
 /// Opens the account `shop` for the model server.
@@ -273,6 +425,14 @@ pub fn outcome(sending: &Sending) -> Outcome {
     sending
         .wait_blocking(Some(GUARD))
         .expect("an outcome before the guard's time")
+}
+
+/// What an accepted message carried.
+pub fn attached(outcome: Outcome) -> Attached {
+    match outcome {
+        Outcome::Accepted { attached, .. } => attached,
+        other => panic!("expected an accepted message, got {other:?}"),
+    }
 }
 
 /// A fresh file name for a store; the folder goes with the value.
