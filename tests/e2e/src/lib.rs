@@ -132,6 +132,8 @@ impl World {
     /// Disconnects, lets `away` happen, and connects again.
     pub fn reconnect(&self, away: impl FnOnce()) {
         self.account.disconnect().expect("an open account");
+        // A connection that follows before the session heard of the end waits for the clock.
+        self.event(|event| matches!(event, Event::Disconnected { .. }).then_some(()));
         self.wait_for(Condition::Disconnected { account: None });
         away();
         self.account.connect().expect("an open account");

@@ -1,7 +1,5 @@
 //! Tokens and refusals: what a 463 was, and that nothing is ever sent again.
 
-#![expect(clippy::panic, reason = "tests fail by panicking")]
-
 use sendpath_e2e::{ALICE, BOB, World, attached, outcome};
 use sendpath_model_server::{Command, Condition, Gate};
 use sendpath_protocol::event::Event;

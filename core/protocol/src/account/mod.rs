@@ -76,6 +76,8 @@ pub struct Account {
     online: bool,
     /// When the limits are asked for, after a login.
     bootstrap: Option<Mono>,
+    /// They were asked for on this connection.
+    bootstrapped: bool,
     background: Background,
     /// When the known end of a lock passes, when the props are due, and when the quota is.
     wound: [Option<Mono>; 3],
@@ -144,6 +146,7 @@ impl Account {
             heard: Heard::default(),
             online: false,
             bootstrap: None,
+            bootstrapped: false,
             background: Background::default(),
             wound: [None; 3],
         };
@@ -200,6 +203,7 @@ impl Account {
     pub fn connected(&mut self, cx: &Cx<'_>, now: UnixSeconds) {
         self.online = true;
         self.bootstrap = Some(cx.now.mono.plus(BOOTSTRAP));
+        self.bootstrapped = false;
         self.tokens.hold_issues(false);
         self.pruner
             .get_or_insert_with(|| Pruner::start(cx.now.mono));
@@ -208,12 +212,12 @@ impl Account {
     }
 
     /// The server begins (true) or has ended to deliver what it kept. Until then nothing is issued:
-    /// the same contact may come up several times.
+    /// the same contact may come up several times. The end may be announced more than once.
     pub fn backlog(&mut self, cx: &Cx<'_>, open: bool) {
         self.tokens.hold_issues(open || !self.online);
         if open {
             self.bootstrap = None;
-        } else if self.online {
+        } else if self.online && !self.bootstrapped {
             self.bootstrap = Some(cx.now.mono);
         }
     }
@@ -277,6 +281,7 @@ impl Account {
         }
         if self.bootstrap.is_some_and(|at| at <= cx.now.mono) {
             self.bootstrap = None;
+            self.bootstrapped = true;
             self.pull(cx, Question::ReachoutTimelock, Reason::Connected);
             if self.props.capping().limit.is_none_or(|limit| limit > 0) {
                 self.pull(cx, Question::NewChatCapping, Reason::Connected);
