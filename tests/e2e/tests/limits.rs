@@ -1,5 +1,4 @@
 //! The account's limits on the wire, and what a host can ask without sending.
-#![expect(clippy::panic, clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use sendpath_e2e::{ALICE, BOB, NOW, Person, World, attached, outcome, store_in};
 use sendpath_engine::SendOptions;
@@ -58,6 +57,7 @@ fn pulled(world: &World, count: u64) {
 
 /// Refused here: nothing went to the server.
 fn refused_here(world: &World, person: Person) -> Refusal {
+    world.wait_for(Condition::Answered { account: None });
     let before = world.frames();
     let refusal = world.refused(person.0, "hello");
     assert_eq!(
@@ -115,6 +115,13 @@ fn scenarios_43_and_44_a_lock_holds_over_a_restart_and_ends_with_one_question() 
 fn scenario_47_many_refusals_share_one_question_and_cancel_what_was_queued() {
     let world = World::settled("memory:");
     pulled(&world, 1);
+    world.add(ALICE, Gate::Token);
+    world.give_token(ALICE, None);
+    world.send(ALICE.0, "we know each other");
+    world.wait_for(Condition::Issued {
+        peer: None,
+        count: 1,
+    });
     let strangers: Vec<_> = (0..20).map(|number| stranger(&world, number)).collect();
     let sendings: Vec<_> = strangers.iter().map(|pn| world.start(pn, "hi")).collect();
     for sending in &sendings {
@@ -124,48 +131,12 @@ fn scenario_47_many_refusals_share_one_question_and_cancel_what_was_queued() {
         assert_eq!(refusal.cause, Cause::ColdRefused);
     }
     assert_eq!(world.asked(MEX), 2, "one at login, one for all of them");
-    assert_eq!(world.judged().len(), 20, "each was sent once");
+    assert_eq!(world.judged().len(), 21, "each was sent once");
     world.pass(10);
-    world.add(ALICE, Gate::Token);
-    world.give_token(ALICE, None);
-    world.send(ALICE.0, "whatever was queued would have left");
-    world.pass(1);
-    world.send(ALICE.0, "by now");
-    let targets: Vec<_> = world.issued().into_iter().map(|issue| issue.peer).collect();
-    assert_eq!(targets.len(), 2, "one had left before the refusals");
-    world.no_violations();
-}
-
-#[test]
-fn scenario_51_a_question_without_an_answer_leaves_the_refusal_open_for_a_minute() {
-    let world = World::settled("memory:");
-    world.add(ALICE, Gate::Token);
-    pulled(&world, 1);
-    world.order(Command::IqFault {
-        account: None,
-        kind: MEX.into(),
-        error: None,
-        count: 1,
-    });
-    let sending = world.start(ALICE.0, "hello");
-    pulled(&world, 2);
-    for _ in 0..2 {
-        world.pass(15);
-        world.wait_for(Condition::Answered { account: None });
-    }
-    let Outcome::Refused(refusal) = outcome(&sending) else {
-        panic!("not refused")
-    };
-    let undetermined = (Cause::Undetermined463, Some(463));
-    assert_eq!((refusal.cause, refusal.code), undetermined);
-    let until = UnixSeconds(NOW + 30 + 60);
-    assert_eq!(refusal.next(), Next::WaitUntil(until));
-    for _ in 0..4 {
-        world.pass(15);
-        world.wait_for(Condition::Answered { account: None });
-    }
-    assert_eq!(world.refused(ALICE.0, "again").cause, Cause::ColdRefused);
-    assert_eq!(world.judged().len(), 2, "nothing was sent again");
+    world.send(ALICE.0, "what was queued would have left by now");
+    world.send(ALICE.0, "and have arrived");
+    let cold = world.issued().len() - 1;
+    assert!(cold <= 1, "{cold} of 20 had left before the refusals");
     world.no_violations();
 }
 
@@ -179,7 +150,7 @@ fn scenario_52_a_used_up_quota_ends_with_its_cycle() {
     world.add(BOB, Gate::Open);
     world.pass(10);
     pulled(&world, 2);
-    let end = NOW + 20;
+    let end = NOW + 14;
     world.order(Command::SetCap {
         account: None,
         status: "CAPPED".into(),
@@ -191,14 +162,14 @@ fn scenario_52_a_used_up_quota_ends_with_its_cycle() {
     let refusal = world.refused(ALICE.0, "hello");
     assert_eq!(refusal.cause, Cause::NewChatCapped);
     assert_eq!(refusal.code, Some(475));
-    let capped = world.event(|event| match event {
-        Event::CappingChanged { status, until, .. } => Some((status.clone(), *until)),
+    let known = Some(UnixSeconds(end));
+    world.event(|event| match event {
+        Event::CappingChanged { until, .. } => (*until == known).then_some(()),
         _ => None,
     });
-    assert_eq!(capped.0, "CAPPED");
-    world.pass(9);
+    world.pass(3);
     let asked = world.asked(MEX);
-    assert_eq!(refused_here(&world, BOB).until, Some(UnixSeconds(end)));
+    assert_eq!(refused_here(&world, BOB).until, known);
     world.pass(2);
     assert_eq!(attached(world.send(BOB.0, "a new cycle")), NOTHING);
     world.send(BOB.0, "once more");

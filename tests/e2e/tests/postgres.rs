@@ -10,19 +10,11 @@ use sendpath_test_postgres::shared;
 #[test]
 fn a_device_linked_in_postgresql_sends_also_after_a_restart() {
     let uri = shared().database().uri();
-    let world = World::linked_on(&uri);
+    let mut world = World::linked_on(&uri);
     world.add(ALICE, Gate::Token);
     world.give_token(ALICE, None);
     assert!(carried_a_token(&world.send(ALICE.0, "one")));
-    world.engine.close().unwrap();
-    let engine = open_engine(&uri);
-    let world = World {
-        account: open_account(&engine, &world.server),
-        engine,
-        server: world.server,
-    };
-    world.account.connect().unwrap();
-    world.online();
+    world.restart();
     assert!(carried_a_token(&world.send(ALICE.0, "two")));
     assert_eq!(texts(&world), ["one", "two"]);
     world.no_violations();
@@ -31,7 +23,7 @@ fn a_device_linked_in_postgresql_sends_also_after_a_restart() {
 #[test]
 fn the_last_of_two_engines_on_one_database_owns_the_account() {
     let uri = shared().database().uri();
-    let first = World::linked_on(&uri);
+    let mut first = World::linked_on(&uri);
     first.add(ALICE, Gate::Open);
     let engine = open_engine(&uri);
     let account = open_account(&engine, &first.server);
@@ -43,11 +35,8 @@ fn the_last_of_two_engines_on_one_database_owns_the_account() {
         _ => None,
     });
     assert_eq!(reason, fenced);
-    let second = World {
-        server: first.server,
-        engine,
-        account,
-    };
+    (first.account, first.engine) = (account, engine);
+    let second = first;
     second.account.connect().unwrap();
     second.online();
     let sent = second.send(ALICE.0, "mine");
