@@ -224,17 +224,10 @@ impl Client {
         let signature = identity.private.sign(&mut self.rng, &message);
         signed.device_signature = Some(signature.to_vec());
         let device = success.find("device").unwrap();
-        self.device.link = Linked::Paired(Box::new(Paired {
-            jid: device.address("jid").unwrap(),
-            lid: device.address("lid"),
-            account: signed.encode_to_vec(),
-            platform: None,
-            business_name: None,
-            push_name: None,
-            lid_migrated: Some(true),
-            login_counter: 0,
-            server_has_prekeys: false,
-        }));
+        let jid = device.address("jid").unwrap();
+        let mut paired = Paired::new(jid, device.address("lid"), signed.encode_to_vec());
+        paired.lid_migrated = Some(true);
+        self.device.link = Linked::Paired(Box::new(paired));
         signed.account_signature_key = None;
         let sign = Node::new("device-identity")
             .num("key-index", 1)
