@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
@@ -258,6 +258,20 @@ def test_the_blocking_guest_waits_on_any_thread_and_close_wakes_it() -> None:
     assert [type(event) for event in seen] == [sendpath.TokenStored]
     assert guest.next_event() is None
     guest.close()
+
+
+def test_a_close_in_the_middle_of_a_wait_loses_no_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    guest = sendpath.sync.Guest.open("memory:", "main", own_lid="900000000000009@lid")
+    run = guest._loop.run
+
+    def late(*arguments: Any) -> Any:
+        guest.token_received(PEER, b"token", START)
+        guest.close()
+        return run(*arguments)
+
+    monkeypatch.setattr(guest._loop, "run", late)
+    assert isinstance(guest.next_event(), sendpath.TokenStored)
+    assert guest.next_event() is None
 
 
 def test_a_forked_child_gets_an_error() -> None:

@@ -172,13 +172,19 @@ class Guest(GuestBase):
         :class:`TimeoutError` after ``timeout`` seconds.
         """
         try:
-            with errors.translated():
-                event = self._native.take_event()
-            if event is not None:
-                return events.of(event)
-            return self._loop.run(lambda: events.next_of(self._native), timeout)
+            event = self._taken()
+            return event or self._loop.run(lambda: events.next_of(self._native), timeout)
+        except errors.Closed:
+            pass  # maybe just now, behind events that can still be taken
+        try:
+            return self._taken()
         except errors.Closed:
             return None
+
+    def _taken(self) -> events.Event | None:
+        with errors.translated():
+            event = self._native.take_event()
+        return None if event is None else events.of(event)
 
     def events(self) -> Iterator[events.Event]:
         """Events until the guest is closed."""
