@@ -8,10 +8,10 @@ use sendpath_protocol::verdict::{Attached, Cause, Outcome, Refusal};
 use crate::stage::{Failure, Stage, event, explain, failure, say, send, title};
 
 /// A contact that has given us its token.
-const KNOWN: (&str, &str) = ("4915550001", "100000000000001");
+pub(crate) const KNOWN: (&str, &str) = ("4915550001", "100000000000001");
 
 /// A contact that has not.
-const COLD: (&str, &str) = ("4915550002", "100000000000002");
+pub(crate) const COLD: (&str, &str) = ("4915550002", "100000000000002");
 
 /// A long time from now, in Unix seconds.
 const LOCK_ENDS: i64 = 4_102_444_800;

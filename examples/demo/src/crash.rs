@@ -1,4 +1,4 @@
-//! Chapter five: the process is killed in the middle of a run.
+//! Chapter six: the process is killed in the middle of a run.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -20,7 +20,7 @@ const WINDOW: usize = 8;
 
 /// Tells the chapter.
 pub(crate) fn chapter(stage: &Stage) -> Result<(), Failure> {
-    title("5. Killed (SIGKILL) in the middle of a run of sends, then started again");
+    title("6. Killed (SIGKILL) in the middle of a run of sends, then started again");
     let before = stage.texts_of(PEER)?.len();
     let mut child = Process::new(std::env::current_exe().map_err(failure)?)
         .arg("crash-child")

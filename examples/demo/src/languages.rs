@@ -1,4 +1,4 @@
-//! Chapter six: the same send from C, Go, Python and Kotlin.
+//! Chapter seven: the same send from C, Go, Python and Kotlin.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -14,7 +14,7 @@ const LANGUAGES: [&str; 4] = ["c", "go", "python", "kotlin"];
 
 /// Tells the chapter; `programs` is the folder with one program for each language.
 pub(crate) fn chapter(stage: &Stage, programs: &Path) -> Result<(), Failure> {
-    title("6. The same send from four languages, each with its own linked device");
+    title("7. The same send from four languages, each with its own linked device");
     stage.add_open_peer(PEER, "100000000000004")?;
     for (n, language) in LANGUAGES.into_iter().enumerate() {
         let last = run(stage, &programs.join(language), language, n)?;

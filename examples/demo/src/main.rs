@@ -1,13 +1,14 @@
 //! The story of `server returned error 463`, told against the model server on this machine.
 //!
-//! Six chapters: a valid token, a missing one, its arrival, an account lock, a kill in the middle of
-//! a run, and the same send from four languages. Each chapter checks what it tells; the program
-//! fails if one is not true.
+//! Seven chapters: a valid token, a missing one, its arrival, an account lock, questions that send
+//! nothing, a kill in the middle of a run, and the same send from four languages. Each chapter checks
+//! what it tells; the program fails if one is not true.
 #![expect(clippy::print_stdout, reason = "the program tells a story")]
 
 mod chapters;
 mod crash;
 mod languages;
+mod questions;
 mod stage;
 
 use std::process::ExitCode;
@@ -35,6 +36,7 @@ fn tell(programs: Option<&str>) -> Result<(), stage::Failure> {
     chapters::missing_token(&stage, &account)?;
     chapters::token_arrives(&stage, &account)?;
     chapters::timelock(&stage, &account)?;
+    questions::chapter(&stage, &account)?;
     account.close().map_err(stage::failure)?;
     crash::chapter(&stage)?;
     if let Some(programs) = programs {
