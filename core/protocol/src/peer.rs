@@ -26,6 +26,15 @@ impl PeerKey {
         }
     }
 
+    /// Whether `jid` is of this account: [`PeerKey::of`] it is this key.
+    pub fn is(&self, jid: &Jid) -> bool {
+        let (user, lid) = match self {
+            Self::Lid(user) => (user, true),
+            Self::Pn(user) => (user, false),
+        };
+        jid.is_user() && jid.is_lid() == lid && jid.user_part() == &**user
+    }
+
     /// The bare account JID.
     pub fn jid(&self) -> Jid {
         match self {
@@ -170,6 +179,25 @@ mod tests {
         let pn = PeerKey::of(&Jid::pn("4915551")).unwrap();
         assert_ne!(lid, pn);
         assert_ne!(lid.storage(), pn.storage());
+    }
+
+    #[test]
+    fn a_key_is_the_key_of_its_addresses_and_of_no_others() {
+        let texts = [
+            "7@lid",
+            "7:3@lid",
+            "7@s.whatsapp.net",
+            "7:99@hosted",
+            "8@lid",
+            "7@g.us",
+        ];
+        let jids = texts.map(|text| text.parse::<Jid>().unwrap());
+        for key in jids.iter().filter_map(PeerKey::of) {
+            for jid in &jids {
+                let same = PeerKey::of(jid).as_ref() == Some(&key);
+                assert_eq!(key.is(jid), same, "{key:?} {}", jid.reveal());
+            }
+        }
     }
 
     #[test]

@@ -196,7 +196,7 @@ impl Account {
 
     /// Whether `jid` is a device of this account.
     pub fn is_own(&self, jid: &Jid) -> bool {
-        PeerKey::of(jid).is_some_and(|peer| self.own().is(&peer))
+        self.own().is_jid(jid)
     }
 
     /// The connection is up and logged in: queries leave from now on.

@@ -63,3 +63,31 @@ impl Cache {
         self.young.insert(to, entry);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nct::NoCstoken;
+    use crate::verdict::WhyNot;
+
+    const NOW: UnixSeconds = UnixSeconds(1_786_074_400);
+
+    #[test]
+    fn it_is_bounded_and_keeps_who_was_asked_about_lately() {
+        let nothing = Attach::Nothing {
+            token: WhyNot::NeverReceived,
+            cstoken: NoCstoken::NoSalt,
+        };
+        let contact = |number: usize| Jid::lid(number.to_string());
+        let mut cache = Cache::default();
+        for number in 0..10 * GENERATION {
+            cache.put(&contact(number), nothing.clone(), NOW, NOW.plus(1));
+            assert!(cache.get(&contact(0), MessageKind::Content, NOW).is_some());
+            assert!(cache.young.len() + cache.old.len() <= 2 * GENERATION);
+        }
+        let forgotten = cache.get(&contact(1), MessageKind::Content, NOW);
+        assert_eq!(forgotten, None);
+        let over = cache.get(&contact(0), MessageKind::Content, NOW.plus(1));
+        assert_eq!(over, None, "it held until then");
+    }
+}

@@ -46,6 +46,12 @@ impl Own {
         self.lid.as_ref() == Some(peer) || self.pn.as_ref() == Some(peer)
     }
 
+    /// Whether `jid` is a device of this account.
+    pub fn is_jid(&self, jid: &Jid) -> bool {
+        let mut names = [&self.lid, &self.pn].into_iter().flatten();
+        names.any(|own| own.is(jid))
+    }
+
     /// Whether either name is this account.
     pub fn is_any(&self, names: &Names) -> bool {
         [&names.lid, &names.pn]
@@ -84,13 +90,14 @@ pub fn class(to: &Jid, own: &Own) -> Class {
     if to.is_bot() {
         return Class::Bot;
     }
-    match (PeerKey::of(to), to.server_part()) {
-        (Some(peer), _) if own.is(&peer) => Class::Own,
-        (Some(_), _) => Class::Contact,
-        (None, Server::Broadcast) => Class::Broadcast,
-        (None, Server::Group) => Class::Group,
-        (None, Server::Newsletter) => Class::Newsletter,
-        (None, _) => Class::Other,
+    // Without a key of `to`, which would be an allocation for each message.
+    match to.server_part() {
+        _ if own.is_jid(to) => Class::Own,
+        _ if to.is_user() => Class::Contact,
+        Server::Broadcast => Class::Broadcast,
+        Server::Group => Class::Group,
+        Server::Newsletter => Class::Newsletter,
+        _ => Class::Other,
     }
 }
 
