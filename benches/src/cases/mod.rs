@@ -3,6 +3,7 @@
 mod floors;
 mod guest;
 mod history;
+mod plan;
 mod send;
 mod signal;
 mod tokens;
@@ -16,6 +17,7 @@ pub(crate) fn all() -> Vec<Case> {
         wap::cases(),
         signal::cases(),
         tokens::cases(),
+        plan::cases(),
         guest::cases(),
         send::cases(),
         history::cases(),

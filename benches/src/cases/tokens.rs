@@ -16,7 +16,7 @@ const ROW: &str = "tctoken row alone, memory";
 const ATTACH: &str = "tctoken attach, memory";
 
 /// Contacts with a token in the store.
-const CONTACTS: u64 = 5_000;
+pub(super) const CONTACTS: u64 = 5_000;
 
 pub(crate) fn cases() -> Vec<Case> {
     let row = |name, of, make| Case {
@@ -105,13 +105,16 @@ impl Asking {
     }
 }
 
-fn tokens() -> Tokens {
+pub(super) fn own() -> Own {
     let lid = Jid::lid("900000000000009").with_device(12);
-    let own = Own::new(Some(&lid), Some(&Jid::pn("4915559999"))).unwrap();
-    Tokens::new(own, TokenProps::default()).unwrap()
+    Own::new(Some(&lid), Some(&Jid::pn("4915559999"))).unwrap()
 }
 
-fn contact(number: u64) -> Names {
+fn tokens() -> Tokens {
+    Tokens::new(own(), TokenProps::default()).unwrap()
+}
+
+pub(super) fn contact(number: u64) -> Names {
     let key = |jid: Jid| PeerKey::of(&jid).unwrap();
     Names::pair(
         key(Jid::lid((100_000_000_000_000 + number).to_string())),
@@ -119,7 +122,7 @@ fn contact(number: u64) -> Names {
     )
 }
 
-fn filled(mut store: Box<dyn Store>) -> Box<dyn Store> {
+pub(super) fn filled(mut store: Box<dyn Store>) -> Box<dyn Store> {
     let account = tokens().scope().clone();
     let ((), step) = step(&*store, &mut Seeded::new(1), |cx| {
         for number in 0..CONTACTS {
