@@ -148,6 +148,8 @@ fn scenario_52_a_used_up_quota_ends_with_its_cycle() {
     world.link(Command::scan_qr);
     world.add(ALICE, Gate::Open);
     world.add(BOB, Gate::Open);
+    // Behind its answer nothing of the login is on its way, which would tell the time from before.
+    attached(world.send(ALICE.0, "the login is over"));
     world.pass(10);
     pulled(&world, 2);
     let end = NOW + 14;
