@@ -167,7 +167,7 @@ func TestARefusalOfTheServerSaysWhyAndWhatToDo(t *testing.T) {
 	s.settle(account)
 	_, err := account.SendText(t.Context(), "4915550001", "hello")
 	var refused *Error
-	if !errors.As(err, &refused) || refused.Code != CodeTokenMissingWarm || !errors.Is(err, ErrRefused) {
+	if !errors.As(err, &refused) || !errors.Is(err, ErrColdRefused) || !errors.Is(err, ErrRefused) {
 		t.Fatalf("got %v", err)
 	}
 	if refused.NackCode == nil || *refused.NackCode != 463 || refused.Next != NextAskContactToWrite ||
