@@ -35,7 +35,7 @@ launcher python "'$out/venv/bin/python' '$root/examples/python/send_text.py'"
 
 bindings/kotlin/build.sh >/dev/null
 jar=$(echo "$root"/build/kotlin/target/sendpath-*.jar)
-mvn -q -B -ntp -Dstyle.color=never -f bindings/kotlin/pom.xml test-compile \
+mvn -q -B -ntp -Dstyle.color=never -f bindings/kotlin/pom.xml -Dsendpath.tests="$out/none" test-compile \
 	org.apache.maven.plugins:maven-dependency-plugin:3.8.1:build-classpath \
 	-DincludeScope=test -Dmdep.outputFile="$out/kotlin.classpath"
 launcher kotlin "java -cp '$jar:$root/build/kotlin/target/test-classes:$(cat "$out/kotlin.classpath")' io.github.sendpath.examples.SendTextKt"
