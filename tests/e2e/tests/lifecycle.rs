@@ -3,6 +3,7 @@
 use sendpath_e2e::{ALICE, World, open_account, open_engine, outcome};
 use sendpath_model_server::{AckMode, Command, Condition, DropWhen, Gate, StreamErrorKind};
 use sendpath_protocol::event::{DisconnectReason, Event};
+use sendpath_protocol::tctoken::timeline::What;
 use sendpath_protocol::verdict::{Attached, Outcome};
 
 fn texts(world: &World) -> Vec<String> {
@@ -10,6 +11,12 @@ fn texts(world: &World) -> Vec<String> {
     got.filter(|message| !message.duplicate)
         .filter_map(|message| message.text)
         .collect()
+}
+
+/// How many new links the story of a contact tells of.
+fn links_told(world: &World) -> usize {
+    let told = world.explain(ALICE.0).timeline.into_iter();
+    told.filter(|entry| entry.what == What::Relinked).count()
 }
 
 fn cut(world: &World, when: DropWhen) {
@@ -110,6 +117,7 @@ fn tokens_survive_a_new_link_of_the_same_account() {
         panic!("refused")
     };
     assert!(matches!(attached, Attached::Tctoken { .. }));
+    assert_eq!(links_told(&world), 1, "told with every contact");
     world.no_violations();
 }
 
@@ -122,6 +130,7 @@ fn a_logout_without_keeping_forgets_the_tokens() {
     world.event(|event| matches!(event, Event::LoggedOut { .. }).then_some(()));
     world.link(Command::scan_qr);
     assert_eq!(world.refused(ALICE.0, "hello").code, Some(463));
+    assert_eq!(links_told(&world), 0, "nobody remembers the first one");
     world.no_violations();
 }
 

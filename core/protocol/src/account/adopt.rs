@@ -21,7 +21,7 @@ use crate::nct::SaltRecord;
 use crate::peer::{AccountKey, PeerKey};
 use crate::tctoken::record::TokenRecord;
 use crate::tctoken::timeline::Timeline;
-use crate::txn::{Cx, Key, Namespace, Record, Scope};
+use crate::txn::{Cx, Key, Namespace, Record, Scope, Txn};
 
 /// Rows that are read at a time.
 const PAGE: usize = 1_000;
@@ -69,6 +69,26 @@ pub fn own_lid(cx: &mut Cx<'_>, pn: &AccountKey, lid: &AccountKey) -> Result<Ado
         }
     }
     Ok(adopted)
+}
+
+/// Whether a device of the account was here before. Our own two names are no sign of that: pairing
+/// itself brings them.
+///
+/// # Errors
+/// What the store says.
+pub fn is_known(txn: &Txn<'_>, account: &Scope) -> Result<bool, StoreError> {
+    for ns in [
+        Namespace::Props,
+        Namespace::Limits,
+        Namespace::Salt,
+        Namespace::Timeline,
+        Namespace::Token,
+    ] {
+        if !txn.scan(account, ns, b"", None, 1)?.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Deletes a batch of what is stored for an account: tokens, names, limits, timelines. Until it says

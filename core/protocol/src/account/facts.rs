@@ -166,6 +166,18 @@ impl Account {
         Ok(applied)
     }
 
+    /// A device of ours was linked to the account just now. If the account was linked here before,
+    /// that is told with every contact: its tokens were received by another device.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn linked(&self, cx: &mut Cx<'_>, now: UnixSeconds) -> Result<(), Fault> {
+        if adopt::is_known(&cx.txn, self.scope())? {
+            journal::note_account(cx, self.scope(), What::Relinked, now)?;
+        }
+        Ok(())
+    }
+
     /// A host that fetches the AB props itself has these values, as pairs of code and value.
     pub fn feed_props(&mut self, cx: &mut Cx<'_>, values: &[(u32, String)], now: UnixSeconds) {
         let values = values.iter().map(|(code, value)| (*code, value.as_str()));

@@ -11,6 +11,10 @@ impl Session {
         self.pairing.handle(cx, &self.slot, &mut self.device, iq)?;
         if !was_linked && self.device.paired().is_some() {
             self.load_account(cx)?;
+            let now = self.server_now(cx);
+            if let Some(account) = &self.account {
+                account.linked(cx, now)?;
+            }
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use crate::error::Fault;
 use crate::event::Event;
+use crate::lidmap;
 use crate::peer::{Names, PeerKey};
 use crate::secret::SecretBytes;
 use crate::tctoken::policy::{Class, class};
@@ -83,7 +84,10 @@ impl Tokens {
     /// A copy of an issue by another device of ours: not a token for us, but its contact needs none
     /// from this device.
     fn own_copy(&mut self, cx: &mut Cx<'_>, token: &Token, now: UnixSeconds) -> Result<(), Fault> {
-        let target = token.target.clone().map(Names::of);
+        let target = match &token.target {
+            Some(peer) => Some(lidmap::resolve(&cx.txn, &self.scope, peer)?),
+            None => None,
+        };
         match target.filter(|names| self.may_give(names)) {
             Some(names) => self.issued_elsewhere(cx, &names, token.t, now),
             None => {

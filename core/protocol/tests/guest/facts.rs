@@ -5,6 +5,7 @@ use sendpath_protocol::guest::Fact;
 use sendpath_protocol::nct::Operation;
 use sendpath_protocol::tctoken::Attach;
 use sendpath_protocol::time::UnixSeconds;
+use sendpath_protocol::txn::{Key, Namespace, Reader};
 use sendpath_protocol::wap::Node;
 
 use crate::world::{Host, LID, NOW, PN, jid};
@@ -121,4 +122,28 @@ fn app_state_tells_the_salt_and_takes_it_away() {
     assert_eq!(mutate(Operation::Set, &salt), (true, 0));
     assert_eq!(mutate(Operation::Set, b""), (true, 1), "odd, so left alone");
     assert_eq!(mutate(Operation::Remove, b""), (false, 1));
+}
+
+#[test]
+fn an_issue_by_our_phone_is_kept_under_the_lid_at_once() {
+    let mut host = Host::new();
+    host.tell(Fact::Mapping(jid(PN), jid(LID)));
+    let token = Node::new("token")
+        .attr("type", "trusted_contact")
+        .attr("t", NOW.to_string())
+        .jid("jid", jid(PN))
+        .bytes("ours");
+    let copy = Node::new("notification")
+        .attr("type", "privacy_token")
+        .jid("from", jid("4915559999@s.whatsapp.net"))
+        .child(Node::new("tokens").child(token));
+    host.tell(Fact::Stanza(Box::new(copy)));
+    let row = |name: &str| {
+        let key = Key::new(host.guest.account_scope(), Namespace::Token, name);
+        host.store.get(&key).unwrap()
+    };
+    assert!(row("lid:100000000000001").is_some());
+    assert_eq!(row("pn:4915550001"), None);
+    host.hand("1", LID);
+    assert!(host.issues().is_empty(), "the phone has issued");
 }
