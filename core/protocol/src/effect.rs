@@ -1,5 +1,6 @@
 //! What a committed step asks the driver to do.
 
+use crate::blob::{BlobId, BlobRef};
 use crate::event::Event;
 use crate::time::UnixSeconds;
 use crate::verdict::Outcome;
@@ -14,6 +15,9 @@ pub enum Effect {
     Event(Event),
     /// An operation ended; never dropped.
     Done(OpId, Outcome),
+    /// Download, verify and decrypt this file, whether there is a connection or not, and answer with
+    /// [`Input::Fetched`](crate::session::Input::Fetched).
+    Fetch(BlobId, BlobRef),
     /// Close the connection.
     Disconnect(Reconnect),
 }

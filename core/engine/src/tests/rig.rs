@@ -367,6 +367,7 @@ impl Machine for Scripted {
                     self.phase = Phase::Online;
                     cx.effect(Event::Connected);
                 }
+                Input::Fetched(..) => {}
                 Input::Received(bytes) => Self::received(cx, &bytes),
                 Input::Lost(reason) => {
                     self.phase = Phase::Offline;

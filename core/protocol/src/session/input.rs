@@ -1,6 +1,7 @@
 //! What a driver feeds into a session, and what a host may ask of it.
 
 use crate::account::Settings;
+use crate::blob::{BlobError, BlobId};
 use crate::config::{DeviceConfig, ServerConfig};
 use crate::effect::OpId;
 use crate::event::DisconnectReason;
@@ -30,6 +31,9 @@ pub enum Input {
     Cancel(OpId),
     /// The Noise handshake of a new connection is complete.
     Established,
+    /// A file of [`Effect::Fetch`](crate::effect::Effect::Fetch) is there, decrypted and verified, or
+    /// it cannot be had.
+    Fetched(BlobId, Result<Vec<u8>, BlobError>),
     /// A decrypted frame arrived.
     Received(Vec<u8>),
     /// The connection is gone.

@@ -156,6 +156,10 @@ impl Session {
                 self.established(cx);
                 Ok(())
             }
+            Input::Fetched(..) => {
+                self.ignored += 1;
+                Ok(())
+            }
             Input::Received(frame) => self.received(cx, &frame),
             Input::Lost(reason) => self.lost(cx, reason),
             Input::Tick => self.tick(cx),
