@@ -6,7 +6,7 @@
 //! ```
 //!
 //! If the LID of a phone number is known, it is the address of everything we store, whatever the
-//! wire says; so learning a pair also moves the slot's sessions, identities and device list.
+//! wire says; so learning a pair also moves the slot's sessions, identities, sender keys and device list.
 
 mod owner;
 
@@ -228,12 +228,18 @@ pub fn resolve_all(
     Ok(names)
 }
 
-/// Rows of one account that are moved at once; an account has far fewer devices.
-const MOST_ROWS: usize = 256;
+/// Rows of one account that are moved at a time. It has far fewer devices, but a sender key for each
+/// device and group.
+const PAGE: usize = 256;
 
 /// Whether `slot` has anything under a phone number; rarely, since LIDs became the rule.
 fn holds_provisional(txn: &Txn<'_>, slot: &Scope) -> Result<bool, StoreError> {
-    for ns in [Namespace::Session, Namespace::Identity, Namespace::Devices] {
+    for ns in [
+        Namespace::Session,
+        Namespace::Identity,
+        Namespace::SenderKey,
+        Namespace::Devices,
+    ] {
         if !txn.scan(slot, ns, b"pn:", None, 1)?.is_empty() {
             return Ok(true);
         }
@@ -245,11 +251,22 @@ fn holds_provisional(txn: &Txn<'_>, slot: &Scope) -> Result<bool, StoreError> {
 /// it is the one in use.
 fn migrate(txn: &mut Txn<'_>, slot: &Scope, pair: &Mapping) -> Result<(), StoreError> {
     let (from, to) = (pair.pn().storage(), pair.lid().storage());
-    for ns in [Namespace::Session, Namespace::Identity] {
-        let prefix = format!("{from}:");
-        for (id, row) in txn.scan(slot, ns, prefix.as_bytes(), None, MOST_ROWS)? {
-            let target = [to.as_bytes(), b":", &id[prefix.len()..]].concat();
-            relocate(txn, slot, ns, &id, &target, row)?;
+    let prefix = format!("{from}:");
+    for ns in [
+        Namespace::Session,
+        Namespace::Identity,
+        Namespace::SenderKey,
+    ] {
+        loop {
+            let rows = txn.scan(slot, ns, prefix.as_bytes(), None, PAGE)?;
+            let full = rows.len() == PAGE;
+            for (id, row) in rows {
+                let target = [to.as_bytes(), b":", &id[prefix.len()..]].concat();
+                relocate(txn, slot, ns, &id, &target, row)?;
+            }
+            if !full {
+                break;
+            }
         }
     }
     let list = Key::new(slot, Namespace::Devices, &from);
@@ -381,6 +398,7 @@ mod tests {
                 (Namespace::Session, "lid:7:0", "in use"),
                 (Namespace::Session, "pn:491:0", "another account"),
                 (Namespace::Identity, "pn:49:0", "identity"),
+                (Namespace::SenderKey, "pn:49:3/1@g.us", "sender key"),
                 (Namespace::Devices, "pn:49", "devices"),
             ] {
                 cx.txn.put_row(key(ns, id), row.into());
@@ -396,11 +414,13 @@ mod tests {
         );
         assert!(row(Namespace::Session, "pn:491:0").is_some());
         assert!(row(Namespace::Identity, "lid:7:0").is_some());
+        assert!(row(Namespace::SenderKey, "lid:7:3/1@g.us").is_some());
         assert!(row(Namespace::Devices, "lid:7").is_some());
         for (ns, id) in [
             (Namespace::Session, "pn:49:0"),
             (Namespace::Session, "pn:49:3:h"),
             (Namespace::Identity, "pn:49:0"),
+            (Namespace::SenderKey, "pn:49:3/1@g.us"),
             (Namespace::Devices, "pn:49"),
         ] {
             assert_eq!(row(ns, id), None, "{id}");

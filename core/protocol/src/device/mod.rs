@@ -243,14 +243,16 @@ pub enum Forgotten {
 const FORGET_BATCH: usize = 500;
 
 /// What a scope can hold, credentials first: after the first batch nothing can log in any more.
-pub(crate) const FORGET_ORDER: [Namespace; 19] = [
+pub(crate) const FORGET_ORDER: [Namespace; 21] = [
     Namespace::Device,
     Namespace::SignedPreKey,
     Namespace::PreKey,
     Namespace::Session,
     Namespace::SenderKey,
+    Namespace::SenderKeyMarks,
     Namespace::Identity,
     Namespace::Devices,
+    Namespace::Groups,
     Namespace::Outbox,
     Namespace::Recent,
     Namespace::Seen,
@@ -383,6 +385,6 @@ mod tests {
     fn a_scope_has_no_namespace_that_is_never_forgotten() {
         let mut numbers: Vec<u8> = FORGET_ORDER.iter().map(|ns| ns.number()).collect();
         numbers.sort_unstable();
-        assert_eq!(numbers, (1..=19).collect::<Vec<u8>>());
+        assert_eq!(numbers, (1..=19).chain([24, 25]).collect::<Vec<u8>>());
     }
 }

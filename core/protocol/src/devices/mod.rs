@@ -155,14 +155,16 @@ pub fn forget_device(
     Ok(())
 }
 
-/// Rows of one account that are deleted at once; an account has far fewer devices.
-const MOST_ROWS: usize = 256;
+/// Rows of one account that are deleted at a time. It has far fewer devices, but a sender key for
+/// each device and group.
+const PAGE: usize = 256;
 
-/// Deletes the sessions with every device of `peer`.
+/// Deletes the sessions with every device of `peer`, and their sender keys.
 ///
 /// # Errors
 /// What the store says.
 pub fn forget_sessions(txn: &mut Txn<'_>, slot: &Scope, peer: &PeerKey) -> Result<(), StoreError> {
+    delete_rows(txn, slot, Namespace::SenderKey, peer)?;
     delete_rows(txn, slot, Namespace::Session, peer)
 }
 
@@ -184,10 +186,16 @@ fn delete_rows(
     peer: &PeerKey,
 ) -> Result<(), StoreError> {
     let prefix = format!("{}:", peer.storage());
-    for (id, _) in txn.scan(slot, ns, prefix.as_bytes(), None, MOST_ROWS)? {
-        txn.delete(slot, ns, id);
+    loop {
+        let rows = txn.scan(slot, ns, prefix.as_bytes(), None, PAGE)?;
+        let full = rows.len() == PAGE;
+        for (id, _) in rows {
+            txn.delete(slot, ns, id);
+        }
+        if !full {
+            return Ok(());
+        }
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -295,6 +303,8 @@ mod tests {
             (Namespace::Session, "lid:7:0", false),
             (Namespace::Session, "lid:7:9", false),
             (Namespace::Identity, "lid:7:0", false),
+            (Namespace::SenderKey, "lid:7:9/1@g.us", false),
+            (Namespace::SenderKey, "lid:77:9/1@g.us", true),
             (Namespace::Devices, "lid:7", false),
             (Namespace::Session, "lid:77:0", true),
             (Namespace::Session, "pn:7:0", true),

@@ -74,6 +74,29 @@ impl ChainKey {
         self.index = next;
         Some(seed)
     }
+
+    /// Takes the seed of message `counter`, from `skipped` if the chain is beyond it; the seeds
+    /// before it are added there.
+    pub(super) fn take(
+        &mut self,
+        skipped: &mut Vec<(u32, Seed)>,
+        counter: u32,
+    ) -> Result<Seed, DecryptError> {
+        let Some(jump) = counter.checked_sub(self.index) else {
+            let at = skipped.iter().position(|(index, _)| *index == counter);
+            let at = at.ok_or(DecryptError::Duplicate)?;
+            return Ok(skipped.remove(at).1);
+        };
+        if jump > MAX_JUMP {
+            return Err(DecryptError::TooFarAhead);
+        }
+        while self.index < counter {
+            let index = self.index;
+            let seed = self.advance().ok_or(DecryptError::TooFarAhead)?;
+            skipped.push((index, seed));
+        }
+        self.advance().ok_or(DecryptError::TooFarAhead)
+    }
 }
 
 /// From which the keys of one message come.
@@ -135,22 +158,9 @@ impl ReceivingChain {
         }
     }
 
-    /// Takes the seed of message `counter`; the seeds before it are kept as skipped.
+    /// As [`ChainKey::take`], with the skipped seeds of this chain.
     pub(super) fn take(&mut self, counter: u32) -> Result<Seed, DecryptError> {
-        let Some(jump) = counter.checked_sub(self.chain.index) else {
-            let at = self.skipped.iter().position(|(index, _)| *index == counter);
-            let at = at.ok_or(DecryptError::Duplicate)?;
-            return Ok(self.skipped.remove(at).1);
-        };
-        if jump > MAX_JUMP {
-            return Err(DecryptError::TooFarAhead);
-        }
-        while self.chain.index < counter {
-            let index = self.chain.index;
-            let seed = self.chain.advance().ok_or(DecryptError::TooFarAhead)?;
-            self.skipped.push((index, seed));
-        }
-        self.chain.advance().ok_or(DecryptError::TooFarAhead)
+        self.chain.take(&mut self.skipped, counter)
     }
 }
 

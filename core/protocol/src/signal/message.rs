@@ -124,21 +124,21 @@ impl PreKeyMessage {
     }
 }
 
-fn versioned(body: &impl prost::Message) -> Vec<u8> {
+pub(super) fn versioned(body: &impl prost::Message) -> Vec<u8> {
     let mut bytes = vec![VERSION];
     bytes.extend(body.encode_to_vec());
     bytes
 }
 
 /// What is behind the version byte; only message version 3 is accepted, of any minor version.
-fn body(bytes: &[u8]) -> Result<&[u8], DecryptError> {
+pub(super) fn body(bytes: &[u8]) -> Result<&[u8], DecryptError> {
     match bytes.split_first() {
         Some((version, body)) if version >> 4 == VERSION >> 4 => Ok(body),
         _ => Err(DecryptError::Malformed),
     }
 }
 
-fn key(typed: Option<Vec<u8>>) -> Result<PublicKey, DecryptError> {
+pub(super) fn key(typed: Option<Vec<u8>>) -> Result<PublicKey, DecryptError> {
     let typed = typed.ok_or(DecryptError::Malformed)?;
     PublicKey::from_typed(&typed).ok_or(DecryptError::InvalidKey)
 }

@@ -14,6 +14,7 @@ pub mod keys;
 mod message;
 pub mod padding;
 mod row;
+pub mod senderkey;
 mod session;
 mod start;
 #[cfg(test)]
@@ -119,9 +120,15 @@ pub enum DecryptError {
     /// The MAC is right and yet the ciphertext does not decrypt.
     #[error("the ciphertext is damaged")]
     InvalidMessage,
+    /// The signature of a group message is not that of the sender's key.
+    #[error("the signature is wrong")]
+    InvalidSignature,
     /// Not a message of version 3, or fields are missing.
     #[error("not a Signal message of version 3")]
     Malformed,
+    /// The device's key of the group did not come yet.
+    #[error("no sender key of the device")]
+    NoSenderKey,
     /// There is no session with the device.
     #[error("no session with the device")]
     NoSession,
@@ -135,10 +142,11 @@ impl DecryptError {
     /// (spec section 10.5).
     pub const fn retry_reason(self) -> Option<u8> {
         match self {
-            Self::NoSession => Some(1),
+            Self::NoSenderKey | Self::NoSession => Some(1),
             Self::InvalidKey => Some(2),
             Self::InvalidKeyId => Some(3),
             Self::InvalidMessage | Self::Malformed => Some(4),
+            Self::InvalidSignature => Some(5),
             Self::TooFarAhead => Some(6),
             Self::BadMac => Some(7),
             Self::Duplicate => None,

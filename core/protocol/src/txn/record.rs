@@ -78,7 +78,7 @@ pub enum Namespace {
     PreKey = 4,
     /// Our signed prekeys, by id.
     SignedPreKey = 5,
-    /// Sender keys of groups.
+    /// Sender keys of groups, ours and those of other devices.
     SenderKey = 6,
     /// Device lists, by peer.
     Devices = 7,
@@ -106,6 +106,10 @@ pub enum Namespace {
     Counters = 18,
     /// What happened between us and a contact, by peer; and to the account itself.
     Timeline = 19,
+    /// Which devices have our sender key, by group.
+    SenderKeyMarks = 24,
+    /// Members and settings of groups, by group.
+    Groups = 25,
     /// For the conformance suite and hosts' experiments.
     Scratch = 250,
 }
