@@ -9,7 +9,7 @@ use sendpath_protocol::pb::{Conversation, HistorySync, PhoneNumberToLidMapping};
 use sendpath_protocol::secret::Entropy;
 use sendpath_protocol::tctoken::Tokens;
 use sendpath_protocol::tctoken::policy::{Own, TokenProps};
-use sendpath_protocol::txn::{Scope, Store};
+use sendpath_protocol::txn::{Key, Namespace, Scope, Store};
 use sendpath_storage::open;
 
 use crate::harness::{Case, Operation, each};
@@ -39,16 +39,30 @@ fn first(folder: &Path) -> Operation {
     each(move |meter| {
         let folder = tempfile::tempdir_in(&folder).unwrap();
         let mut store = open(folder.path().join("bench.db").to_str().unwrap()).unwrap();
-        store.acquire(&slot()).unwrap();
+        link(&mut *store);
         let stored = meter.measure(|| apply(&mut *store, &blob));
         assert_eq!(stored, CHATS);
     })
+}
+
+/// Rows of the device, as there are by the time its phone sends the history.
+fn link(store: &mut dyn Store) {
+    let fence = store.acquire(&slot()).unwrap();
+    let ((), step) = step(store, &mut Seeded::new(1), |cx| {
+        for id in 0..100_u32 {
+            let key = Key::new(&slot(), Namespace::PreKey, id.to_be_bytes());
+            cx.txn.put_row(key, vec![1; 80]);
+        }
+        Ok(())
+    });
+    step.commit(store, &fence).unwrap();
 }
 
 fn again(folder: &Path) -> Operation {
     let blob = blob();
     let folder = tempfile::tempdir_in(folder).unwrap();
     let mut store = open(folder.path().join("bench.db").to_str().unwrap()).unwrap();
+    link(&mut *store);
     apply(&mut *store, &blob);
     each(move |meter| {
         let _ = &folder;

@@ -15,7 +15,9 @@
 
 use std::fs::OpenOptions;
 use std::io;
+use std::iter::once;
 use std::path::Path;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use rusqlite::{
@@ -28,6 +30,21 @@ use crate::range::behind_prefix;
 use crate::schema;
 
 const GET: &str = "SELECT row FROM kv WHERE scope = ?1 AND ns = ?2 AND id = ?3";
+
+/// Every row of one scope and kind from an id on.
+const FROM: &str = "SELECT id, row FROM kv WHERE scope = ?1 AND ns = ?2 AND id >= ?3 ORDER BY id";
+
+/// Rows that one statement writes, if so many of one scope and kind lie together. Most of the cost
+/// of a small row is that of its statement.
+const TOGETHER: usize = 64;
+
+const PUT: &str = "INSERT OR REPLACE INTO kv (scope, ns, id, row) VALUES (?1, ?2, ?3, ?4)";
+
+/// [`PUT`] for [`TOGETHER`] rows.
+static PUT_TOGETHER: LazyLock<String> = LazyLock::new(|| {
+    let more = (1..TOGETHER).map(|row| format!(", (?1, ?2, ?{}, ?{})", 2 * row + 3, 2 * row + 4));
+    once(PUT.to_owned()).chain(more).collect()
+});
 
 /// A scan with another condition on the id; literal so that SQLite uses the primary key for it.
 macro_rules! scan_sql {
@@ -106,12 +123,12 @@ impl Reader for SqliteStore {
             .map_err(store_error)
     }
 
-    /// One statement in one read transaction, so that the lock is taken once.
+    /// In one read transaction, so that the lock is taken once.
     fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
-        let read = || -> rusqlite::Result<Vec<Option<Vec<u8>>>> {
+        let read = || {
             let tx = self.connection.unchecked_transaction()?;
-            let mut statement = tx.prepare_cached(GET)?;
-            keys.iter().map(|key| one(&mut statement, key)).collect()
+            let mut from = tx.prepare_cached(FROM)?;
+            walk(&mut from, keys)
         };
         read().map_err(store_error)
     }
@@ -201,17 +218,83 @@ fn check_fence(tx: &Transaction<'_>, fence: &Fence) -> Result<(), StoreError> {
     }
 }
 
+/// Reads keys in the order of the table. The row found at or behind a key tells of all keys before
+/// it that they are absent, so the many that a first history asks for cost one seek.
+fn walk(from: &mut Statement<'_>, keys: &[Key]) -> rusqlite::Result<Vec<Option<Vec<u8>>>> {
+    let mut order: Vec<(&Key, usize)> = keys.iter().zip(0..).collect();
+    order.sort_unstable();
+    let mut found = vec![None; keys.len()];
+    let together = |(one, _): &(&Key, usize), (other, _): &(&Key, usize)| {
+        one.ns == other.ns && one.scope == other.scope
+    };
+    for wanted in order.chunk_by(together) {
+        let mut wanted = wanted.iter().peekable();
+        if let Some((first, _)) = wanted.peek() {
+            from.raw_bind_parameter(1, first.scope.as_str())?;
+            from.raw_bind_parameter(2, first.ns.number())?;
+        }
+        while let Some((first, _)) = wanted.peek() {
+            from.raw_bind_parameter(3, &*first.id)?;
+            let mut rows = from.raw_query();
+            loop {
+                let Some(row) = rows.next()? else {
+                    // Nothing from here on.
+                    wanted.by_ref().for_each(drop);
+                    break;
+                };
+                let id = row.get_ref(0)?.as_blob()?;
+                let left = wanted.len();
+                while wanted.next_if(|(key, _)| *key.id < *id).is_some() {}
+                while let Some((_, place)) = wanted.next_if(|(key, _)| *key.id == *id) {
+                    found[*place] = Some(row.get(1)?);
+                }
+                if wanted.len() == left || wanted.len() == 0 {
+                    // A seek is cheaper than rows that nobody wants.
+                    break;
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
 fn write(tx: &Transaction<'_>, changes: &Changes) -> rusqlite::Result<()> {
-    let mut put = tx
-        .prepare_cached("INSERT OR REPLACE INTO kv (scope, ns, id, row) VALUES (?1, ?2, ?3, ?4)")?;
     let mut delete =
         tx.prepare_cached("DELETE FROM kv WHERE scope = ?1 AND ns = ?2 AND id = ?3")?;
+    let mut together: Vec<(&Key, &[u8])> = Vec::new();
     for (key, row) in changes.iter() {
-        let (scope, ns) = (key.scope.as_str(), key.ns.number());
-        match row {
-            Some(row) => put.execute(params![scope, ns, &*key.id, row])?,
-            None => delete.execute(params![scope, ns, &*key.id])?,
+        let Some(row) = row else {
+            delete.execute(params![key.scope.as_str(), key.ns.number(), &*key.id])?;
+            continue;
         };
+        let other = |(last, _): &(&Key, _)| last.ns != key.ns || last.scope != key.scope;
+        if together.len() == TOGETHER || together.last().is_some_and(other) {
+            put(tx, &together)?;
+            together.clear();
+        }
+        together.push((key, row));
+    }
+    put(tx, &together)
+}
+
+/// Writes rows of one scope and kind.
+fn put(tx: &Transaction<'_>, rows: &[(&Key, &[u8])]) -> rusqlite::Result<()> {
+    let Some((first, _)) = rows.first() else {
+        return Ok(());
+    };
+    let (step, sql) = match rows.len() {
+        TOGETHER => (TOGETHER, &**PUT_TOGETHER),
+        _ => (1, PUT),
+    };
+    let mut insert = tx.prepare_cached(sql)?;
+    insert.raw_bind_parameter(1, first.scope.as_str())?;
+    insert.raw_bind_parameter(2, first.ns.number())?;
+    for rows in rows.chunks(step) {
+        for ((key, row), place) in rows.iter().zip((3..).step_by(2)) {
+            insert.raw_bind_parameter(place, &*key.id)?;
+            insert.raw_bind_parameter(place + 1, row)?;
+        }
+        insert.raw_execute()?;
     }
     Ok(())
 }
