@@ -12,6 +12,7 @@ use sendpath_protocol::effect::OpId;
 use sendpath_protocol::error::ApiMisuse;
 use sendpath_protocol::jid::Jid;
 use sendpath_protocol::limits::gate::RecipientHint;
+use sendpath_protocol::pair::code::{CodeRequest, PairCode, PhoneNumber};
 use sendpath_protocol::send;
 use sendpath_protocol::session::{Command, Content, SendRequest};
 use sendpath_protocol::time::Millis;
@@ -75,6 +76,22 @@ impl Account {
     /// [`EngineError::Closed`], [`EngineError::Forked`].
     pub fn logout(&self, keep_tokens: bool) -> Result<(), EngineError> {
         self.command(Command::Logout { keep_tokens })
+    }
+
+    /// Links by a code that the user types into the phone with that number, instead of scanning:
+    /// `Event::PairCode` shows it as soon as the server is ready, after [`Account::connect`]. `code`
+    /// is the host's own code, eight symbols of `123456789ABCDEFGHJKLMNPQRSTVWXYZ`; `None` for a
+    /// random one. A code ends as `Event::Paired` or `Event::PairFailed`; do not ask in a loop, the
+    /// server throttles a number for hours.
+    ///
+    /// # Errors
+    /// [`ApiMisuse::BadNumber`], [`ApiMisuse::BadCode`], [`EngineError::Closed`],
+    /// [`EngineError::Forked`].
+    pub fn pair_by_code(&self, number: &str, code: Option<&str>) -> Result<(), EngineError> {
+        let number = PhoneNumber::parse(number).ok_or(ApiMisuse::BadNumber)?;
+        let parsed = code.map(|code| PairCode::parse(code).ok_or(ApiMisuse::BadCode));
+        let code = parsed.transpose()?;
+        self.command(Command::PairByCode(CodeRequest { number, code }))
     }
 
     /// Asks the server for the account's limits; a change is an event, and the answer is then in

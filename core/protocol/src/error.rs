@@ -77,6 +77,12 @@ pub enum ApiMisuse {
     /// An account name must be 1 to 64 characters of `A-Z a-z 0-9 . _ -`.
     #[error("an account name is 1 to 64 characters of A-Z a-z 0-9 . _ -")]
     BadAccountName,
+    /// A pairing code has eight symbols, without 0, I, O and U.
+    #[error("a pairing code has eight symbols of 123456789ABCDEFGHJKLMNPQRSTVWXYZ")]
+    BadCode,
+    /// A phone number in international form has 7 to 15 digits.
+    #[error("a phone number has 7 to 15 digits, with the country code and without leading zeros")]
+    BadNumber,
     /// Bytes handed in do not decode.
     #[error("the bytes do not decode")]
     BadBytes,

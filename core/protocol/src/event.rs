@@ -73,6 +73,13 @@ pub enum Event {
         /// For how many seconds it is shown before the next one replaces it.
         seconds: u32,
     },
+    /// Let the user type this code into the phone; it replaces the one before.
+    PairCode {
+        /// The code, as `XXXX-XXXX`.
+        code: String,
+        /// For how many seconds the phone takes it.
+        seconds: u32,
+    },
     /// The phone accepted the link; the connection restarts now.
     Paired {
         /// Our device JID by phone number.
@@ -229,6 +236,19 @@ impl From<LinkError> for DisconnectReason {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum PairFailure {
+    /// The device is linked already; log out first.
+    AlreadyLinked,
+    /// The server did not open a code for this number, or the phone did not accept ours: 400 for a
+    /// bad or throttled number or a wrong code, 429 for too many attempts, 452 when codes are not
+    /// offered for the account. Wait before asking again.
+    CodeRefused {
+        /// The server's number.
+        code: u16,
+    },
+    /// Nobody typed the code in time.
+    CodeTimeout,
+    /// The connection ended while a code was open.
+    ConnectionLost,
     /// The phone's proof did not match the QR code shown.
     HmacMismatch,
     /// The server's data did not decode.

@@ -232,6 +232,11 @@ pub enum Command {
         account: Option<String>,
         kind: StreamErrorKind,
     },
+    TypeCode {
+        code: String,
+        #[serde(default)]
+        pn: Option<String>,
+    },
     Unanswered {
         #[serde(default)]
         account: Option<String>,

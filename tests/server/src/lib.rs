@@ -37,6 +37,7 @@ mod nodejson;
 mod noise;
 mod obey;
 mod outgoing;
+mod paircode;
 mod pairing;
 mod peers;
 mod people;

@@ -40,7 +40,8 @@ impl World {
             | Command::FailLogin(_)
             | Command::ScanQr { .. }
             | Command::SetProps { .. }
-            | Command::SetTime { .. } => self.obey_about_server(command),
+            | Command::SetTime { .. }
+            | Command::TypeCode { .. } => self.obey_about_server(command),
             Command::Heard { .. }
             | Command::Issued { .. }
             | Command::Messages
@@ -189,6 +190,15 @@ impl World {
         Ok(reply)
     }
 
+    /// The person whose phone links devices; made when there is none.
+    fn owner(&mut self, pn: Option<&str>, lid: Option<&str>) -> PersonId {
+        let pn = pn.unwrap_or(DEFAULT_PN);
+        match self.find(&Jid::pn(pn)) {
+            Some(person) => person,
+            None => self.add_person(pn, lid.unwrap_or(DEFAULT_LID)),
+        }
+    }
+
     fn obey_about_server(&mut self, command: Command) -> Obeyed {
         match command {
             Command::AdvanceTime { seconds } => self.clock = self.clock.advanced(seconds),
@@ -211,11 +221,7 @@ impl World {
                 lid,
                 lid_migrated,
             } => {
-                let pn = pn.as_deref().unwrap_or(DEFAULT_PN);
-                let person = match self.find(&Jid::pn(pn)) {
-                    Some(person) => person,
-                    None => self.add_person(pn, lid.as_deref().unwrap_or(DEFAULT_LID)),
-                };
+                let person = self.owner(pn.as_deref(), lid.as_deref());
                 let person_state = &mut self.people[person];
                 person_state.lid_migrated = lid_migrated.unwrap_or(person_state.lid_migrated);
                 let device = self.scan(&Scan { qr: &qr, person })?.device;
@@ -225,6 +231,10 @@ impl World {
                     lid: self.wire(client, true).reveal(),
                     device,
                 });
+            }
+            Command::TypeCode { code, pn } => {
+                let person = self.owner(pn.as_deref(), None);
+                self.type_code(person, &code)?;
             }
             _ => return Err("not about the server".into()),
         }

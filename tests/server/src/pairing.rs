@@ -18,6 +18,7 @@ use sendpath_protocol::wap::Node;
 
 use crate::adv;
 use crate::connection::{ConnectionId, Out, Phase};
+use crate::paircode::Announced;
 use crate::people::{Client, ClientId, PersonId, SignedPreKey};
 use crate::schema::{ClientPairingProps, ClientPayload};
 use crate::world::World;
@@ -31,6 +32,8 @@ pub(crate) struct Candidate {
     refs: Vec<String>,
     pair_device_iq: String,
     success: Option<Success>,
+    /// The code that it announced, if one is open.
+    pub(crate) code: Option<Announced>,
 }
 
 /// The device as its registration payload describes it.
@@ -146,6 +149,7 @@ impl World {
                 refs,
                 pair_device_iq: id,
                 success: None,
+                code: None,
             }));
         }
         self.write(connection, iq);
@@ -164,8 +168,36 @@ impl World {
                 _ => None,
             })
             .ok_or("no waiting client shows this code")?;
+        let device = self.vouch(connection, scan.person, identity, &qr.adv_secret)?;
+        Ok(Scanned { device })
+    }
+
+    /// The phone of `person` agreed on `adv_secret` with a client by a typed code, and links it.
+    pub(crate) fn vouch_for(
+        &mut self,
+        connection: ConnectionId,
+        person: PersonId,
+        adv_secret: &[u8; 32],
+    ) {
+        let identity = match self.connections.get(&connection).map(|state| &state.phase) {
+            Some(Phase::Pairing(candidate)) => candidate.registration.identity,
+            _ => return,
+        };
+        if let Err(detail) = self.vouch(connection, person, identity, adv_secret) {
+            self.violation(connection, "vouch", detail);
+        }
+    }
+
+    /// Writes `<pair-success>`: the account's signature, proven by the secret. The device's number.
+    fn vouch(
+        &mut self,
+        connection: ConnectionId,
+        person_id: PersonId,
+        identity: PublicKey,
+        adv_secret: &[u8; 32],
+    ) -> Result<u16, String> {
         let timestamp = u64::try_from(self.now().0).unwrap_or(0);
-        let person = &mut self.people[scan.person];
+        let person = &mut self.people[person_id];
         let (device, key_index) = person.next_link();
         let link = adv::Link {
             raw_id: person.raw_id,
@@ -174,21 +206,21 @@ impl World {
         };
         let account = person.devices.first().ok_or("the account has no phone")?;
         let signed = adv::vouch(&mut self.rng, account.identity(), &identity, link);
-        let container = adv::seal(&signed, &qr.adv_secret).ok_or("no HMAC key")?;
+        let container = adv::seal(&signed, adv_secret).ok_or("no HMAC key")?;
         let id = self.stanza_id();
-        let iq = self.pair_success(&id, scan.person, device, container);
+        let iq = self.pair_success(&id, person_id, device, container);
         if let Some(state) = self.connections.get_mut(&connection)
             && let Phase::Pairing(candidate) = &mut state.phase
         {
             candidate.success = Some(Success {
                 iq: id,
-                person: scan.person,
+                person: person_id,
                 device,
                 key_index,
             });
         }
         self.write(connection, iq);
-        Ok(Scanned { device })
+        Ok(device)
     }
 
     fn pair_success(&self, id: &str, person: PersonId, device: u16, container: Vec<u8>) -> Node {
@@ -217,7 +249,7 @@ impl World {
         };
         let id = node.text("id").unwrap_or_default().into_owned();
         if node.tag != "iq" {
-            if node.tag != "ib" && node.tag != "presence" {
+            if !matches!(&*node.tag, "ack" | "ib" | "presence") {
                 let detail = format!("<{}> before login", node.tag);
                 self.violation(connection, "stanza_before_login", detail);
             }
@@ -227,6 +259,8 @@ impl World {
             }
         } else if candidate.success.as_ref().is_some_and(|s| s.iq == id) {
             self.pair_device_sign(connection, node);
+        } else if let Some(told) = node.find("link_code_companion_reg") {
+            self.pair_code(connection, node, told);
         } else if node.is("type", "get") || node.is("type", "set") {
             self.unknown_iq(connection, node);
         }
@@ -307,6 +341,14 @@ impl World {
 }
 
 impl Candidate {
+    pub(crate) const fn noise_key(&self) -> [u8; 32] {
+        self.noise_key
+    }
+
+    pub(crate) const fn identity(&self) -> [u8; 32] {
+        *self.registration.identity.as_bytes()
+    }
+
     fn shows(&self, qr: &Qr) -> bool {
         self.success.is_none()
             && self.refs.contains(&qr.reference)

@@ -349,14 +349,11 @@ impl Machine for Scripted {
         txn::step(now, rng, reader, |cx| {
             match input {
                 Input::Command(op, Command::Send(request)) => self.send(cx, op, request)?,
-                Input::Command(
-                    _,
-                    Command::ForgetAccount | Command::RefreshLimits | Command::Subscribe(_),
-                ) => {}
                 Input::Command(_, Command::Logout { .. }) => {
                     let reason = DisconnectReason::Stopped;
                     cx.effect(Event::LoggedOut { reason });
                 }
+                Input::Command(..) => {}
                 Input::Cancel(op) => {
                     if let Some(at) = self.held.iter().position(|(held, _)| *held == op) {
                         let (op, id) = self.held.remove(at);

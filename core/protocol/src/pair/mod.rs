@@ -1,4 +1,4 @@
-//! Linking by QR code.
+//! Linking by QR code, or by a code that the user types ([`code`]).
 //!
 //! ```text
 //! <iq type="set"><pair-device><ref>…</ref>*6</pair-device></iq>      -> result; show the first ref
@@ -11,6 +11,7 @@
 //! Source: spec "Pairing". Everything that pairing tells becomes durable in the step that answers
 //! it, so the phone never believes in a link that we do not have.
 
+pub mod code;
 mod success;
 
 use std::collections::VecDeque;
@@ -24,9 +25,12 @@ use crate::error::Fault;
 use crate::event::{Event, PairFailure};
 use crate::jid::Jid;
 use crate::secret::Secret;
+use crate::stream::iq::IqEnd;
 use crate::time::{Millis, Mono};
 use crate::txn::{Cx, Scope};
 use crate::wap::{self, Node};
+
+use code::{CodePairing, CodeRequest, CodeStep};
 
 /// How long the first code is shown, in seconds. The server forgets a ref after about that time.
 const FIRST_CODE: u32 = 60;
@@ -49,6 +53,21 @@ const CLIENT_TYPE: &str = "1";
 #[derive(Debug, Default)]
 pub struct Pairing {
     showing: Option<Showing>,
+    /// The server has offered to pair on this connection.
+    offered: bool,
+    code: CodePairing,
+}
+
+/// What is to be done after something happened to a pairing.
+#[derive(Debug)]
+#[must_use]
+pub enum Next {
+    /// Ask the server this, and bring the end of it to [`Pairing::answered`].
+    Ask(CodeStep, Node),
+    /// It failed and said so; the connection ends.
+    GaveUp,
+    /// Nothing.
+    Wait,
 }
 
 struct Showing {
@@ -80,20 +99,22 @@ impl Pairing {
         slot: &Scope,
         device: &mut DeviceRecord,
         iq: &Node,
-    ) -> Result<(), Fault> {
+    ) -> Result<Next, Fault> {
         if device.paired().is_some() {
-            return Ok(());
+            return Ok(Next::Wait);
         }
         if let Some(offer) = iq.find("pair-device") {
-            self.offered(cx, device, iq, offer);
-        } else if let Some(success) = iq.find("pair-success") {
+            return Ok(self.offered(cx, device, iq, offer));
+        }
+        if let Some(success) = iq.find("pair-success") {
             self.showing = None;
+            self.code.close();
             success::handle(cx, slot, device, iq, success)?;
         }
-        Ok(())
+        Ok(Next::Wait)
     }
 
-    fn offered(&mut self, cx: &mut Cx<'_>, device: &DeviceRecord, iq: &Node, offer: &Node) {
+    fn offered(&mut self, cx: &mut Cx<'_>, device: &DeviceRecord, iq: &Node, offer: &Node) -> Next {
         transmit(cx, &reply(iq, "result"));
         let code = |node: &Node| {
             let bytes = node.payload().filter(|bytes| bytes.len() <= LONGEST_REF)?;
@@ -101,9 +122,59 @@ impl Pairing {
         };
         let mut codes: VecDeque<String> =
             offer.all("ref").filter_map(code).take(MOST_CODES).collect();
-        match codes.pop_front() {
-            Some(code) => self.show(cx, device, code, codes, FIRST_CODE),
-            None => fail(cx, PairFailure::Malformed),
+        let Some(code) = codes.pop_front() else {
+            return self.give_up(cx, PairFailure::Malformed);
+        };
+        self.show(cx, device, code, codes, FIRST_CODE);
+        self.offered = true;
+        self.announce(cx, device)
+    }
+
+    /// The host wants a code to type. It is announced as soon as the server is ready to pair; an
+    /// older one ends.
+    pub fn want_code(
+        &mut self,
+        cx: &mut Cx<'_>,
+        device: &DeviceRecord,
+        request: CodeRequest,
+    ) -> Next {
+        self.code.want(request);
+        if self.offered {
+            return self.announce(cx, device);
+        }
+        Next::Wait
+    }
+
+    fn announce(&mut self, cx: &mut Cx<'_>, device: &DeviceRecord) -> Next {
+        match self.code.begin(cx, device) {
+            Some(hello) => Next::Ask(CodeStep::Hello, hello),
+            None => Next::Wait,
+        }
+    }
+
+    /// A request of [`Next::Ask`] ended.
+    pub fn answered(&mut self, cx: &mut Cx<'_>, step: CodeStep, end: &IqEnd) -> Next {
+        match self.code.answered(cx, step, end) {
+            Ok(()) => Next::Wait,
+            Err(reason) => self.give_up(cx, reason),
+        }
+    }
+
+    /// Handles a `link_code_companion_reg` notification: the phone has the code.
+    pub fn phone(
+        &mut self,
+        cx: &mut Cx<'_>,
+        slot: &Scope,
+        device: &mut DeviceRecord,
+        notification: &Node,
+    ) -> Next {
+        if device.paired().is_some() {
+            return Next::Wait;
+        }
+        match self.code.phone(cx, slot, device, notification) {
+            Ok(Some((step, order))) => Next::Ask(step, order),
+            Ok(None) => Next::Wait,
+            Err(reason) => self.give_up(cx, reason),
         }
     }
 
@@ -125,17 +196,21 @@ impl Pairing {
     }
 
     /// Shows the next code if the present one is over, or gives up after the last.
-    pub fn tick(&mut self, cx: &mut Cx<'_>, device: &DeviceRecord) {
-        if self.deadline().is_none_or(|until| cx.now.mono < until) {
-            return;
+    pub fn tick(&mut self, cx: &mut Cx<'_>, device: &DeviceRecord) -> Next {
+        if self.code.expired(cx) {
+            return self.give_up(cx, PairFailure::CodeTimeout);
         }
-        let Some(mut showing) = self.showing.take() else {
-            return;
+        let over = |showing: &mut Showing| showing.until <= cx.now.mono;
+        let Some(mut showing) = self.showing.take_if(over) else {
+            return Next::Wait;
         };
         match showing.rest.pop_front() {
             Some(code) => self.show(cx, device, code, showing.rest, NEXT_CODE),
-            None => fail(cx, PairFailure::QrTimeout),
+            // Somebody may be typing.
+            None if self.code.is_open() => {}
+            None => return self.give_up(cx, PairFailure::QrTimeout),
         }
+        Next::Wait
     }
 
     /// Handles a `companion_reg_refresh` notification: a new secret, and the code that carries it.
@@ -147,7 +222,9 @@ impl Pairing {
         notification: &Node,
     ) {
         let asked = |tag| notification.find(tag).is_some();
+        // A new secret would not be the one that the phone agrees on by a typed code.
         if device.paired().is_some()
+            || self.code.is_open()
             || !(asked("companion_reg_refresh") || asked("pair-device-rotate-qr"))
         {
             return;
@@ -163,13 +240,26 @@ impl Pairing {
     }
 
     /// The connection ended: its codes are worthless.
-    pub fn connection_lost(&mut self) {
+    pub fn connection_lost(&mut self, cx: &mut Cx<'_>) {
         self.showing = None;
+        self.offered = false;
+        if self.code.close() {
+            let reason = PairFailure::ConnectionLost;
+            cx.effect(Event::PairFailed { reason });
+        }
     }
 
     /// When [`Pairing::tick`] has something to do.
     pub fn deadline(&self) -> Option<Mono> {
-        self.showing.as_ref().map(|showing| showing.until)
+        let showing = self.showing.as_ref().map(|showing| showing.until);
+        showing.into_iter().chain(self.code.deadline()).min()
+    }
+
+    fn give_up(&mut self, cx: &mut Cx<'_>, reason: PairFailure) -> Next {
+        self.showing = None;
+        self.code.close();
+        fail(cx, reason);
+        Next::GaveUp
     }
 }
 
@@ -223,12 +313,14 @@ mod tests {
         iq: &Node,
     ) -> Vec<Effect> {
         let slot = bench.slot.clone();
-        bench.step(|cx| pairing.handle(cx, &slot, device, iq)).1
+        bench
+            .step(|cx| pairing.handle(cx, &slot, device, iq).map(drop))
+            .1
     }
 
     fn tick(bench: &mut Bench, pairing: &mut Pairing, device: &DeviceRecord) -> Vec<Effect> {
         let tick = |cx: &mut Cx<'_>| {
-            pairing.tick(cx, device);
+            let _ = pairing.tick(cx, device);
             Ok(())
         };
         bench.step(tick).1
@@ -335,7 +427,11 @@ mod tests {
         let mut bench = Bench::new(1);
         let (mut device, mut pairing) = (device(&mut bench), Pairing::default());
         handle(&mut bench, &mut pairing, &mut device, &offer(&["r1"]));
-        pairing.connection_lost();
+        let lost = |cx: &mut Cx<'_>| {
+            pairing.connection_lost(cx);
+            Ok(())
+        };
+        assert_eq!(bench.step(lost).1, []);
         assert_eq!(pairing.deadline(), None);
     }
 }

@@ -120,7 +120,7 @@ fn refuse(cx: &mut Cx<'_>, iq: &Node, reason: PairFailure) {
     let (code, text) = match reason {
         PairFailure::HmacMismatch => ("401", "hmac-mismatch"),
         PairFailure::SignatureMismatch => ("401", "signature-mismatch"),
-        PairFailure::Malformed | PairFailure::QrTimeout => ("500", "internal-error"),
+        _ => ("500", "internal-error"),
     };
     let error = Node::new("error").attr("code", code).attr("text", text);
     transmit(cx, &reply(iq, "error").child(error));
@@ -177,7 +177,9 @@ mod tests {
     fn handle(bench: &mut Bench, device: &mut DeviceRecord, iq: &Node) -> Vec<Effect> {
         let slot = bench.slot.clone();
         let mut pairing = Pairing::default();
-        bench.step(|cx| pairing.handle(cx, &slot, device, iq)).1
+        bench
+            .step(|cx| pairing.handle(cx, &slot, device, iq).map(drop))
+            .1
     }
 
     fn sent(effect: &Effect) -> Node {

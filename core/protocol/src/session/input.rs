@@ -7,6 +7,7 @@ use crate::effect::OpId;
 use crate::event::DisconnectReason;
 use crate::jid::Jid;
 use crate::limits::gate::RecipientHint;
+use crate::pair::code::CodeRequest;
 use crate::tctoken::Counters;
 use crate::time::Mono;
 use crate::verdict::MessageId;
@@ -55,6 +56,8 @@ pub enum Command {
         /// Keep the account's tokens, so that a later link of the same account can use them.
         keep_tokens: bool,
     },
+    /// Link by a code that the user types into the phone: `Event::PairCode` shows it.
+    PairByCode(CodeRequest),
     /// Ask the server for the account's limits.
     RefreshLimits,
     /// Send a message.

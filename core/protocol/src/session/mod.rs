@@ -151,6 +151,7 @@ impl Session {
                 Ok(())
             }
             Input::Command(_, Command::Subscribe(to)) => self.subscribe(cx, &to),
+            Input::Command(_, Command::PairByCode(request)) => self.pair_by_code(cx, request),
             Input::Cancel(op) => self.cancel(cx, op),
             Input::Established => {
                 self.established(cx);
@@ -335,7 +336,7 @@ impl Session {
         self.keepalive = None;
         self.offline_queue.ended();
         self.login_deadline = None;
-        self.pairing.connection_lost();
+        self.pairing.connection_lost(cx);
         if let Some(account) = &mut self.account {
             account.disconnected();
         }

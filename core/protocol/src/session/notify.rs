@@ -20,6 +20,7 @@ impl Session {
         match node.text("type").as_deref() {
             Some("account_sync" | "devices") => self.devices_changed(cx, node)?,
             Some("companion_reg_refresh") => self.refresh_qr(cx, node),
+            Some("link_code_companion_reg") => self.phone_speaks(cx, node)?,
             Some("encrypt") => self.keys_notice(cx, node)?,
             Some("mex") => self.ignored += 1,
             _ => {}

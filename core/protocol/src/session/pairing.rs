@@ -1,14 +1,18 @@
 //! Pairing within a session: after the link there is an account, and the connection restarts.
 
 use crate::error::Fault;
-use crate::session::{Phase, Session};
+use crate::event::{Event, PairFailure};
+use crate::pair::Next;
+use crate::pair::code::{CodeRequest, CodeStep};
+use crate::session::{Purpose, Session};
+use crate::stream::iq::IqEnd;
 use crate::txn::Cx;
 use crate::wap::Node;
 
 impl Session {
     pub(super) fn pair(&mut self, cx: &mut Cx<'_>, iq: &Node) -> Result<(), Fault> {
         let was_linked = self.device.paired().is_some();
-        self.pairing.handle(cx, &self.slot, &mut self.device, iq)?;
+        let next = self.pairing.handle(cx, &self.slot, &mut self.device, iq)?;
         if !was_linked && self.device.paired().is_some() {
             self.load_account(cx)?;
             let now = self.server_now(cx);
@@ -16,21 +20,55 @@ impl Session {
                 account.linked(cx, now)?;
             }
         }
-        Ok(())
+        self.go_on(cx, next)
+    }
+
+    pub(super) fn pair_by_code(
+        &mut self,
+        cx: &mut Cx<'_>,
+        request: CodeRequest,
+    ) -> Result<(), Fault> {
+        if self.device.paired().is_some() {
+            let reason = PairFailure::AlreadyLinked;
+            cx.effect(Event::PairFailed { reason });
+            return Ok(());
+        }
+        let next = self.pairing.want_code(cx, &self.device, request);
+        self.go_on(cx, next)
+    }
+
+    pub(super) fn code_answered(
+        &mut self,
+        cx: &mut Cx<'_>,
+        step: CodeStep,
+        end: &IqEnd,
+    ) -> Result<(), Fault> {
+        let next = self.pairing.answered(cx, step, end);
+        self.go_on(cx, next)
+    }
+
+    /// A `link_code_companion_reg` notification: the phone speaks.
+    pub(super) fn phone_speaks(&mut self, cx: &mut Cx<'_>, told: &Node) -> Result<(), Fault> {
+        let next = self.pairing.phone(cx, &self.slot, &mut self.device, told);
+        self.go_on(cx, next)
     }
 
     pub(super) fn tick_pairing(&mut self, cx: &mut Cx<'_>) -> Result<(), Fault> {
-        let was_showing = self.pairing.deadline().is_some();
-        self.pairing.tick(cx, &self.device);
-        let gave_up = was_showing && self.pairing.deadline().is_none();
-        if gave_up && self.phase == Phase::Pairing {
-            self.offline(cx)?;
-        }
-        Ok(())
+        let next = self.pairing.tick(cx, &self.device);
+        self.go_on(cx, next)
     }
 
     pub(super) fn refresh_qr(&mut self, cx: &mut Cx<'_>, notification: &Node) {
         self.pairing
             .refresh(cx, &self.slot, &mut self.device, notification);
+    }
+
+    fn go_on(&mut self, cx: &mut Cx<'_>, next: Next) -> Result<(), Fault> {
+        match next {
+            Next::Ask(step, order) => self.ask(cx, order, Purpose::PairCode(step)),
+            Next::GaveUp => self.offline(cx)?,
+            Next::Wait => {}
+        }
+        Ok(())
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::account::Account;
 use crate::error::Fault;
 use crate::jid::Jid;
+use crate::pair::code::CodeStep;
 use crate::peer::{DeviceAddress, PeerKey};
 use crate::send::{Answered, Stage};
 use crate::session::{Phase, Session, refuse};
@@ -31,6 +32,8 @@ pub(super) enum Purpose {
     Lid(PeerKey),
     /// A question of the account's machine.
     Account(account::Purpose),
+    /// A step of pairing by a typed code.
+    PairCode(CodeStep),
     /// An answer that only shows that the server is there, or that nobody needs.
     Ping,
     /// An upload of one-time keys.
@@ -79,6 +82,7 @@ impl Session {
                 }
                 self.resume(cx, &Answered::Lists(asked), &end)?;
             }
+            Purpose::PairCode(step) => self.code_answered(cx, step, &end)?,
             Purpose::Upload => self.uploaded(cx, &end)?,
         }
         Ok(())

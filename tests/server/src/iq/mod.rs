@@ -135,7 +135,7 @@ impl World {
         self.respond(connection, node, answer);
     }
 
-    fn respond(&self, connection: ConnectionId, asked: &Node, answer: Answer) {
+    pub(crate) fn respond(&self, connection: ConnectionId, asked: &Node, answer: Answer) {
         let from = asked.address("to").unwrap_or_else(Jid::whatsapp);
         let id = asked.text("id").unwrap_or_default().into_owned();
         let iq = Node::new("iq").jid("from", from).attr("id", id);
