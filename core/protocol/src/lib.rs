@@ -17,6 +17,7 @@ pub mod effect;
 pub mod error;
 pub mod event;
 pub mod fanout;
+pub mod groups;
 pub mod guest;
 pub mod history;
 pub mod jid;
