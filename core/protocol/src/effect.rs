@@ -2,6 +2,7 @@
 
 use crate::blob::{BlobId, BlobRef};
 use crate::event::Event;
+use crate::media::fetch::Fetch;
 use crate::time::UnixSeconds;
 use crate::verdict::Outcome;
 
@@ -20,6 +21,8 @@ pub enum Effect {
     Fetch(BlobId, BlobRef),
     /// Close the connection.
     Disconnect(Reconnect),
+    /// Get a blob, open it and give it back as [`Input::Fetched`](crate::session::Input).
+    Fetch(Fetch),
 }
 
 impl From<Event> for Effect {

@@ -24,6 +24,7 @@ pub mod jid;
 pub mod lidmap;
 pub mod limits;
 pub mod login;
+pub mod media;
 pub mod mex;
 pub mod nct;
 pub mod noise;

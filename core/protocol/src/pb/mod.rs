@@ -12,6 +12,7 @@ mod adv;
 mod appstate;
 mod handshake;
 mod history;
+mod media;
 mod message;
 mod payload;
 mod signal;
@@ -36,6 +37,7 @@ pub use history::{
     LidMigrationMapping, LidMigrationMappingSyncMessage, LidMigrationMappingSyncPayload,
     PhoneNumberToLidMapping,
 };
+pub use media::{MediaRetryNotification, MediaRetryResult, ServerErrorReceipt};
 pub use message::{
     ContextInfo, DeviceCopy, DeviceListMetadata, DeviceSentMessage, ExtendedTextMessage,
     FutureProofMessage, Message, MessageContextInfo, MessageKey, ProtocolMessage,
@@ -84,6 +86,7 @@ pub fn schema() -> impl Iterator<Item = &'static Declared> {
         appstate::DECLARED,
         handshake::DECLARED,
         history::DECLARED,
+        media::DECLARED,
         message::DECLARED,
         payload::DECLARED,
         signal::DECLARED,
