@@ -1,8 +1,8 @@
 //! What a committed step asks the driver to do.
 
-use crate::blob::{BlobId, BlobRef};
 use crate::event::Event;
 use crate::media::fetch::Fetch;
+use crate::media::upload::{Ticket, UploadError};
 use crate::time::UnixSeconds;
 use crate::verdict::Outcome;
 
@@ -16,13 +16,13 @@ pub enum Effect {
     Event(Event),
     /// An operation ended; never dropped.
     Done(OpId, Outcome),
-    /// Download, verify and decrypt this file, whether there is a connection or not, and answer with
-    /// [`Input::Fetched`](crate::session::Input::Fetched).
-    Fetch(BlobId, BlobRef),
     /// Close the connection.
     Disconnect(Reconnect),
-    /// Get a blob, open it and give it back as [`Input::Fetched`](crate::session::Input).
+    /// Get a blob, open it and give it back as [`Input::Fetched`](crate::session::Input::Fetched),
+    /// whether there is a connection or not.
     Fetch(Fetch),
+    /// An upload may begin, or not.
+    Ticket(OpId, Result<Ticket, UploadError>),
 }
 
 impl From<Event> for Effect {

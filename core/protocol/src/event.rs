@@ -1,7 +1,9 @@
 //! What hosts are told.
 
 use crate::error::Fault;
+use crate::history::HistoryError;
 use crate::jid::Jid;
+use crate::media::fetch::FetchError;
 use crate::noise::LinkError;
 use crate::peer::PeerKey;
 use crate::time::UnixSeconds;
@@ -41,6 +43,11 @@ pub enum Event {
         mappings: u64,
         /// The salt of cstokens was taken over.
         salt: bool,
+    },
+    /// A part of the history could not be had or read. What it said about tokens is lost to us.
+    HistoryFailed {
+        /// Why.
+        reason: HistoryFailure,
     },
     /// A contact's device was registered anew; its sessions were reset.
     IdentityChanged {
@@ -230,6 +237,18 @@ impl From<LinkError> for DisconnectReason {
     fn from(error: LinkError) -> Self {
         Self::Handshake(error)
     }
+}
+
+/// Why a part of the history was given up.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HistoryFailure {
+    /// It was fetched, and what it holds cannot be read.
+    #[error(transparent)]
+    Content(#[from] HistoryError),
+    /// It could not be fetched.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
 }
 
 /// Why pairing failed.

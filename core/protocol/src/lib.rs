@@ -8,7 +8,6 @@
 pub mod abprops;
 pub mod account;
 pub mod adv;
-pub mod blob;
 pub mod config;
 pub mod crypto;
 pub mod device;

@@ -401,6 +401,7 @@ impl Machine for Scripted {
             queued: 0,
             ignored: 0,
             tokens: Default::default(),
+            blobs: Default::default(),
         }
     }
 

@@ -158,10 +158,10 @@ impl Account {
         &mut self,
         cx: &mut Cx<'_>,
         slot: &Scope,
-        blob: &[u8],
+        blob: &Blob<'_>,
         now: UnixSeconds,
     ) -> Result<Result<HistoryReport, HistoryError>, Fault> {
-        let applied = history::apply(cx, &mut self.tokens, slot, &Blob::new(blob), now)?;
+        let applied = history::apply(cx, &mut self.tokens, slot, blob, now)?;
         self.all_may_retry(cx, now)?;
         Ok(applied)
     }

@@ -21,6 +21,7 @@ mod work;
 
 use crate::account::{Account, Answer, Inquiry};
 use crate::error::{Fault, StoreError};
+use crate::history::Blob;
 use crate::jid::Jid;
 use crate::lidmap;
 use crate::nct::{self, Mutated};
@@ -199,7 +200,11 @@ impl Guest {
             }
             Fact::History(blob) => {
                 self.cache.clear();
-                if self.account.history(cx, &self.slot, &blob, now)?.is_err() {
+                if self
+                    .account
+                    .history(cx, &self.slot, &Blob::new(&blob), now)?
+                    .is_err()
+                {
                     self.ignored += 1;
                 }
             }

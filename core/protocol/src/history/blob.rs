@@ -8,6 +8,8 @@
 //! Everything else, messages above all, is passed by without being kept. The numbers are those of
 //! [`pb::HistorySync`](crate::pb::HistorySync), which a test compares with what is read here.
 
+use std::io::BufRead;
+
 use super::inflate::Stream;
 use super::{HistoryError, Limits};
 use crate::jid::Jid;
@@ -77,9 +79,9 @@ pub struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    pub(super) fn new(bytes: &'a [u8], limits: Limits, wanted: Wanted) -> Self {
+    pub(super) fn new(input: Box<dyn BufRead + 'a>, limits: Limits, wanted: Wanted) -> Self {
         Self {
-            stream: Stream::new(bytes, limits.bytes),
+            stream: Stream::new(input, limits.bytes),
             wanted,
             left: limits.parts,
             failed: false,

@@ -1,5 +1,7 @@
 //! The bytes of a blob as a stream: inflated piece by piece, never as a whole.
 
+use std::io::BufRead;
+
 use flate2::{Decompress, FlushDecompress, Status};
 use zeroize::Zeroizing;
 
@@ -10,7 +12,7 @@ const PIECE: usize = 16 << 10;
 
 /// A forward-only reader over plain or zlib-compressed bytes.
 pub(super) struct Stream<'a> {
-    input: &'a [u8],
+    input: Box<dyn BufRead + 'a>,
     /// `None` for plain input.
     zlib: Option<Decompress>,
     /// Holds the piece being read; wiped, since tokens pass through it.
@@ -26,9 +28,11 @@ pub(super) struct Stream<'a> {
 
 impl<'a> Stream<'a> {
     /// Reads `input`, of which at most `limit` bytes come out.
-    pub(super) fn new(input: &'a [u8], limit: u64) -> Self {
+    pub(super) fn new(mut input: Box<dyn BufRead + 'a>, limit: u64) -> Self {
+        // A failure here comes again with the first piece.
+        let zlib = input.fill_buf().is_ok_and(is_zlib);
         Self {
-            zlib: is_zlib(input).then(|| Decompress::new(true)),
+            zlib: zlib.then(|| Decompress::new(true)),
             input,
             buffer: Zeroizing::new(vec![0; PIECE]),
             filled: 0,
@@ -113,7 +117,7 @@ impl<'a> Stream<'a> {
             self.before += wide(self.at);
             self.at = 0;
             self.filled = match self.zlib {
-                None => self.copy(),
+                None => self.copy()?,
                 Some(_) => self.inflate()?,
             };
             self.ended = self.filled == 0;
@@ -124,11 +128,12 @@ impl<'a> Stream<'a> {
         Ok(&self.buffer[self.at..self.filled])
     }
 
-    fn copy(&mut self) -> usize {
-        let (piece, input) = self.input.split_at(self.input.len().min(PIECE));
-        self.buffer[..piece.len()].copy_from_slice(piece);
-        self.input = input;
-        piece.len()
+    fn copy(&mut self) -> Result<usize, HistoryError> {
+        let input = self.input.fill_buf().map_err(|_| HistoryError::Unread)?;
+        let length = input.len().min(PIECE);
+        self.buffer[..length].copy_from_slice(&input[..length]);
+        self.input.consume(length);
+        Ok(length)
     }
 
     /// Length of the next piece; 0 at the end of the stream, its checksum verified.
@@ -138,15 +143,16 @@ impl<'a> Stream<'a> {
         };
         loop {
             let (consumed, produced) = (zlib.total_in(), zlib.total_out());
+            let input = self.input.fill_buf().map_err(|_| HistoryError::Unread)?;
             let status = zlib
-                .decompress(self.input, &mut self.buffer, FlushDecompress::None)
+                .decompress(input, &mut self.buffer, FlushDecompress::None)
                 .map_err(|_| HistoryError::Inflate)?;
             let taken = usize::try_from(zlib.total_in() - consumed).unwrap_or(usize::MAX);
-            self.input = self.input.get(taken..).unwrap_or_default();
+            self.input.consume(taken);
             let filled = usize::try_from(zlib.total_out() - produced).unwrap_or(PIECE);
             if status == Status::StreamEnd {
                 // What follows the stream is not ours.
-                (self.zlib, self.input) = (None, &[]);
+                (self.zlib, self.input) = (None, Box::new(std::io::empty()));
                 return Ok(filled);
             }
             if filled > 0 {
@@ -189,7 +195,7 @@ mod tests {
     }
 
     fn whole(input: &[u8], limit: u64) -> Result<Vec<u8>, HistoryError> {
-        let mut stream = Stream::new(input, limit);
+        let mut stream = Stream::new(Box::new(input), limit);
         let mut out = Vec::new();
         while !stream.at_end()? {
             out.push(stream.byte()?);
@@ -210,7 +216,7 @@ mod tests {
     #[test]
     fn reads_and_skips_cross_pieces() {
         for input in [body(), packed(&body())] {
-            let mut stream = Stream::new(&input, u64::MAX);
+            let mut stream = Stream::new(Box::new(&*input), u64::MAX);
             stream.skip(5).unwrap();
             let mut out = vec![0; 2 * PIECE];
             stream.read(&mut out).unwrap();

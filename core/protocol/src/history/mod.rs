@@ -12,9 +12,12 @@
 mod blob;
 mod inflate;
 
-use crate::error::Fault;
+use std::io::BufRead;
+
+use crate::error::{Fault, StoreError};
 use crate::event::Event;
 use crate::lidmap::{self, Learned, Mapping};
+use crate::media::fetch::Fetched;
 use crate::nct;
 use crate::peer::PeerKey;
 use crate::secret::SecretBytes;
@@ -29,8 +32,15 @@ pub use blob::{Conversation, Part, Parts};
 /// A chunk of the history, as downloaded and decrypted: zlib-compressed or already inflated.
 #[derive(Clone, Copy)]
 pub struct Blob<'a> {
-    bytes: &'a [u8],
+    bytes: Bytes<'a>,
     limits: Limits,
+}
+
+/// Where the bytes are.
+#[derive(Clone, Copy)]
+enum Bytes<'a> {
+    Fetched(&'a Fetched),
+    Here(&'a [u8]),
 }
 
 /// How much of a blob is read.
@@ -65,6 +75,9 @@ pub enum HistoryError {
     /// It holds more than [`Limits`] allows, in that unit.
     #[error("it holds more {0} than allowed")]
     TooMuch(&'static str),
+    /// The file it was kept in cannot be read.
+    #[error("the file it was kept in cannot be read")]
+    Unread,
 }
 
 /// What a blob brought.
@@ -90,7 +103,16 @@ impl<'a> Blob<'a> {
 
     /// With limits of one's own.
     pub const fn limited(bytes: &'a [u8], limits: Limits) -> Self {
+        let bytes = Bytes::Here(bytes);
         Self { bytes, limits }
+    }
+
+    /// One that was fetched, with the default limits.
+    pub fn of(fetched: &'a Fetched) -> Self {
+        Self {
+            bytes: Bytes::Fetched(fetched),
+            limits: Limits::default(),
+        }
     }
 
     /// Its parts in the order of the blob. Memory: one piece of 16 KiB and one part.
@@ -99,7 +121,11 @@ impl<'a> Blob<'a> {
     }
 
     fn read(&self, wanted: Wanted) -> Parts<'a> {
-        Parts::new(self.bytes, self.limits, wanted)
+        let input: Box<dyn BufRead + 'a> = match self.bytes {
+            Bytes::Fetched(fetched) => fetched.open(),
+            Bytes::Here(bytes) => Box::new(bytes),
+        };
+        Parts::new(input, self.limits, wanted)
     }
 }
 
@@ -138,14 +164,22 @@ pub fn apply(
     if let Some(salt) = survey.salt {
         report.salt = nct::backfill(cx, &account, salt)?;
     }
+    let mut unread = false;
     let chats: Box<dyn Iterator<Item = Telling>> = match survey.telling {
         Some(chats) => Box::new(chats.into_iter()),
-        None => Box::new(telling(blob, tokens.own().clone())),
+        None => {
+            let chats = telling(blob, tokens.own().clone());
+            Box::new(chats.map_while(|chat| chat.map_err(|_| unread = true).ok()))
+        }
     };
     for block in blocks(chats) {
         let (peers, entries): (Vec<_>, Vec<_>) = block.into_iter().unzip();
         let names = lidmap::resolve_all(&mut cx.txn, &account, &peers)?;
         report.stored += tokens.receive_chunk(cx, names.into_iter().zip(entries), now)?;
+    }
+    if unread {
+        // Half of it is in this step, which must not be committed.
+        return Err(StoreError::Io(HistoryError::Unread.to_string()).into());
     }
     cx.effect(Event::HistoryApplied {
         conversations: report.conversations,
@@ -160,13 +194,13 @@ pub fn apply(
 /// A contact whose chat says something about tokens.
 type Telling = (PeerKey, HistoryEntry);
 
-/// Reads them once more. The survey has seen that every part can be read.
-fn telling(blob: &Blob<'_>, own: Own) -> impl Iterator<Item = Telling> {
+/// Reads them once more. The survey has seen that every part is sound, but a file can fail.
+fn telling(blob: &Blob<'_>, own: Own) -> impl Iterator<Item = Result<Telling, HistoryError>> {
     blob.read(Wanted::Tokens)
-        .flatten()
         .filter_map(move |part| match part {
-            Part::Conversation(chat) => chat.telling(&own),
-            _ => None,
+            Ok(Part::Conversation(chat)) => chat.telling(&own).map(Ok),
+            Ok(_) => None,
+            Err(error) => Some(Err(error)),
         })
 }
 
@@ -272,7 +306,7 @@ mod tests {
         // Every contact twice, and in no order.
         let bytes = blob((0..600).map(|n| n * 7 % 300 + n / 300 * 12_100));
         let blob = Blob::new(&bytes);
-        let mut read: Vec<_> = telling(&blob, own()).collect();
+        let mut read: Vec<_> = telling(&blob, own()).map(Result::unwrap).collect();
         read.sort_by(|(one, _), (other, _)| one.cmp(other));
         let kept = Survey::of(&blob, &own()).unwrap().telling.unwrap();
         assert_eq!((kept.len(), &kept), (600, &read));

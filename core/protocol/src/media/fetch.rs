@@ -6,7 +6,7 @@
 //! The driver keeps the blob in memory up to a limit of its own and in a file without a name beyond.
 //! It answers every fetch once, or drops it with the session; a session that was rebuilt asks again.
 
-use std::io::{self, BufRead};
+use std::io::BufRead;
 
 use crate::media::decrypt::Damage;
 use crate::media::download::Download;
@@ -42,10 +42,7 @@ impl Fetched {
     }
 
     /// From their beginning.
-    ///
-    /// # Errors
-    /// What the file says that holds them.
-    pub fn open(&self) -> io::Result<Box<dyn BufRead + '_>> {
+    pub fn open(&self) -> Box<dyn BufRead + '_> {
         self.0.open()
     }
 
@@ -64,18 +61,15 @@ impl core::fmt::Debug for Fetched {
 /// Where plain bytes are kept.
 pub trait Source: Send {
     /// Reads from the beginning. Several readers do not disturb each other.
-    ///
-    /// # Errors
-    /// What the file says.
-    fn open(&self) -> io::Result<Box<dyn BufRead + '_>>;
+    fn open(&self) -> Box<dyn BufRead + '_>;
 
     /// Number of bytes.
     fn length(&self) -> u64;
 }
 
 impl Source for Vec<u8> {
-    fn open(&self) -> io::Result<Box<dyn BufRead + '_>> {
-        Ok(Box::new(self.as_slice()))
+    fn open(&self) -> Box<dyn BufRead + '_> {
+        Box::new(self.as_slice())
     }
 
     fn length(&self) -> u64 {

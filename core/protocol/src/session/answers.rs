@@ -46,6 +46,12 @@ impl Session {
     /// The server has answered a message.
     pub(super) fn acked(&mut self, cx: &mut Cx<'_>, ack: &Node) -> Result<(), Fault> {
         let id = ack.text("id").and_then(|id| MessageId::parse(&id));
+        if ack.is("class", "receipt") {
+            if let Some(id) = &id {
+                self.history_receipted(cx, id);
+            }
+            return Ok(());
+        }
         let Some(id) = id.filter(|id| ack.is("class", "message") && self.outbox.holds(id)) else {
             self.ignored += 1;
             return Ok(());

@@ -1,12 +1,12 @@
 //! What a driver feeds into a session, and what a host may ask of it.
 
 use crate::account::Settings;
-use crate::blob::{BlobError, BlobId};
 use crate::config::{DeviceConfig, ServerConfig};
 use crate::effect::OpId;
 use crate::event::DisconnectReason;
 use crate::jid::Jid;
 use crate::limits::gate::RecipientHint;
+use crate::media::fetch::{FetchError, FetchId, Fetched};
 use crate::pair::code::CodeRequest;
 use crate::tctoken::Counters;
 use crate::time::Mono;
@@ -32,9 +32,9 @@ pub enum Input {
     Cancel(OpId),
     /// The Noise handshake of a new connection is complete.
     Established,
-    /// A file of [`Effect::Fetch`](crate::effect::Effect::Fetch) is there, decrypted and verified, or
+    /// A blob of [`Effect::Fetch`](crate::effect::Effect::Fetch) is there, decrypted and verified, or
     /// it cannot be had.
-    Fetched(BlobId, Result<Vec<u8>, BlobError>),
+    Fetched(FetchId, Result<Fetched, FetchError>),
     /// A decrypted frame arrived.
     Received(Vec<u8>),
     /// The connection is gone.
@@ -58,6 +58,12 @@ pub enum Command {
     },
     /// Link by a code that the user types into the phone: `Event::PairCode` shows it.
     PairByCode(CodeRequest),
+    /// Ask for leave to upload, which comes as [`Effect::Ticket`](crate::effect::Effect::Ticket);
+    /// `renew` when the servers refused the last one.
+    PrepareUpload {
+        /// Do not use what is known.
+        renew: bool,
+    },
     /// Ask the server for the account's limits.
     RefreshLimits,
     /// Send a message.
@@ -113,6 +119,17 @@ pub struct Status {
     pub ignored: u64,
     /// What the token machine left aside.
     pub tokens: Counters,
+    /// Blobs that were fetched.
+    pub blobs: Blobs,
+}
+
+/// Blobs since the session was opened.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Blobs {
+    /// Fetched, verified and opened.
+    pub fetched: u64,
+    /// Not to be had: damaged, gone, or no server answered.
+    pub failed: u64,
 }
 
 /// The connection of a session.

@@ -8,7 +8,9 @@
 //! dropped and opened again.
 
 mod answers;
+mod history;
 mod input;
+mod media;
 mod notify;
 mod online;
 mod pairing;
@@ -41,7 +43,7 @@ use crate::txn::{self, Cx, Reader, Scope, Step, Txn};
 use crate::verdict::{Cause, Lost, MessageId, Outcome, Refusal};
 use crate::wap::{self, Node};
 
-pub use input::{Command, Content, Input, Phase, SendRequest, SessionConfig, Status};
+pub use input::{Blobs, Command, Content, Input, Phase, SendRequest, SessionConfig, Status};
 use queries::Purpose;
 
 /// One account through one linked device.
@@ -65,6 +67,8 @@ pub struct Session {
     /// Operations of refused messages whose cause is not known yet.
     refused: BTreeMap<MessageId, Option<OpId>>,
     retries: retry::Counts,
+    media: media::Media,
+    history: history::Parts,
     /// Inputs that made no sense and were answered, but changed nothing.
     ignored: u64,
 }
@@ -101,6 +105,8 @@ impl Session {
                 outbox,
                 refused: BTreeMap::new(),
                 retries: retry::Counts::default(),
+                media: media::Media::default(),
+                history: history::Parts::load(&cx.txn, &slot)?,
                 ignored: 0,
                 slot,
                 config,
@@ -144,6 +150,10 @@ impl Session {
             Input::Command(op, Command::Send(request)) => self.admit(cx, op, request),
             Input::Command(_, Command::ForgetAccount) => self.forget_account(cx),
             Input::Command(_, Command::Logout { keep_tokens }) => self.logout(cx, keep_tokens),
+            Input::Command(op, Command::PrepareUpload { renew }) => {
+                self.prepare_upload(cx, op, renew);
+                Ok(())
+            }
             Input::Command(_, Command::RefreshLimits) => {
                 if let Some(account) = &mut self.account {
                     account.refresh_limits(cx);
@@ -157,10 +167,7 @@ impl Session {
                 self.established(cx);
                 Ok(())
             }
-            Input::Fetched(..) => {
-                self.ignored += 1;
-                Ok(())
-            }
+            Input::Fetched(id, end) => self.fetched(cx, id, end),
             Input::Received(frame) => self.received(cx, &frame),
             Input::Lost(reason) => self.lost(cx, reason),
             Input::Tick => self.tick(cx),
@@ -213,6 +220,7 @@ impl Session {
             self.login_deadline,
             self.offline_queue.deadline(),
             self.outbox.deadline(),
+            self.history.deadline(),
             self.account.as_ref().and_then(Account::deadline),
         ]
         .into_iter()
@@ -231,6 +239,7 @@ impl Session {
             outbox: self.outbox.len(),
             queued: self.sends.len(),
             ignored: self.ignored,
+            blobs: self.media.counted,
             tokens: self
                 .account
                 .as_ref()
@@ -290,6 +299,7 @@ impl Session {
         self.tick_pairing(cx)?;
         self.tick_offline_queue(cx)?;
         self.tick_sends(cx)?;
+        self.tick_history(cx)?;
         self.tick_account(cx)?;
         self.progress(cx)
     }

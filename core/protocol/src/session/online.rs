@@ -69,6 +69,7 @@ impl Session {
         }
         cx.effect(Event::Connected);
         self.outbox.resend_all(cx, &self.slot)?;
+        self.history_online(cx);
         self.progress(cx)
     }
 
@@ -183,6 +184,8 @@ impl Session {
         erase(cx, &self.slot)?;
         self.device = DeviceRecord::load_or_create(cx, &self.slot)?;
         self.outbox = crate::send::outbox::Outbox::default();
+        self.history = super::history::Parts::default();
+        self.media.forget();
         self.account = None;
         Ok(())
     }

@@ -26,6 +26,8 @@ pub(super) enum Purpose {
     Count,
     /// Bundles of these devices.
     Keys(BTreeSet<DeviceAddress>),
+    /// Hosts for blobs.
+    Media,
     /// Device lists of these accounts.
     Lists(BTreeSet<PeerKey>),
     /// The LID of this phone number.
@@ -76,6 +78,7 @@ impl Session {
                 }
                 self.resume(cx, &Answered::Lid(pn), &end)?;
             }
+            Purpose::Media => self.hosts_known(cx, &end)?,
             Purpose::Lists(asked) => {
                 if let IqEnd::Result(answer) = &end {
                     self.learn_from_usync(cx, answer)?;

@@ -10,9 +10,9 @@ use prost::Message as _;
 
 use crate::error::Fault;
 use crate::event::{Event, IncomingMessage, ReceiptKind};
-use crate::jid::{Jid, Server};
+use crate::jid::Jid;
 use crate::lidmap::{self, Mapping};
-use crate::pb::{self, HistorySyncNotificationType};
+use crate::pb;
 use crate::peer::DeviceAddress;
 use crate::session::Session;
 use crate::signal::{self, DecryptError, EncType, padding};
@@ -202,53 +202,17 @@ impl Session {
         Ok(())
     }
 
-    /// Our own phone tells us something. A history notification is always receipted.
+    /// Our own phone tells us something.
     fn protocol_message(
         &mut self,
         cx: &mut Cx<'_>,
         source: &Source,
         protocol: pb::ProtocolMessage,
     ) -> Result<(), Fault> {
-        if let Some(history) = protocol.history_sync_notification {
-            self.history(cx, history)?;
-            let receipt = Node::new("receipt")
-                .attr("id", source.id.as_str().to_owned())
-                .attr("type", "hist_sync")
-                .jid("to", Jid::user(source.sender.user_part(), Server::Pn));
-            self.transmit(cx, &receipt);
+        match protocol.history_sync_notification {
+            Some(history) => self.history_announced(cx, &source.id, history),
+            None => Ok(()),
         }
-        Ok(())
-    }
-
-    /// A part of the history that came with its notification. Parts that must be downloaded are
-    /// left aside.
-    fn history(
-        &mut self,
-        cx: &mut Cx<'_>,
-        notification: pb::HistorySyncNotification,
-    ) -> Result<(), Fault> {
-        let now = self.server_now(cx);
-        let (Some(account), Some(blob)) = (
-            &mut self.account,
-            &notification.initial_hist_bootstrap_inline_payload,
-        ) else {
-            return Ok(());
-        };
-        if account.history(cx, &self.slot, blob, now)?.is_err() {
-            self.ignored += 1;
-            return Ok(());
-        }
-        let last = matches!(
-            notification.sync_type,
-            Some(HistorySyncNotificationType::FULL | HistorySyncNotificationType::RECENT)
-        ) && notification.progress.unwrap_or(0) >= 100;
-        // An earlier part says nothing: the later ones may be among those left aside.
-        if let Some(paired) = self.device.paired_mut().filter(|_| last) {
-            paired.history_complete = Some(true);
-            self.save_device(cx);
-            self.tell_background();
-        }
-        Ok(())
     }
 
     pub(super) fn receipt(&mut self, cx: &mut Cx<'_>, receipt: &Node) -> Result<(), Fault> {

@@ -110,6 +110,8 @@ pub enum Namespace {
     SenderKeyMarks = 24,
     /// Members and settings of groups, by group.
     Groups = 25,
+    /// Parts of the history that wait to be fetched, by message id.
+    History = 26,
     /// For the conformance suite and hosts' experiments.
     Scratch = 250,
 }
