@@ -272,7 +272,7 @@ proptest! {
         let split: Vec<_> = pieces(&plain).into_iter().map(|range| &plain[range]).collect();
         let (file, same) = seal(&key, MediaKind::Audio, &split);
         prop_assert_eq!(&file, &whole);
-        prop_assert_eq!(same, sealed.clone());
+        prop_assert_eq!(&same, &sealed);
         let length = u64::try_from(file.len()).unwrap();
         prop_assert_eq!(sealed.enc_length, length);
         let split: Vec<_> = pieces(&file).into_iter().map(|range| &file[range]).collect();
