@@ -16,7 +16,7 @@ use crate::crypto::symmetric::hmac_sha256;
 use crate::error::{Fault, StoreError};
 use crate::peer::PeerKey;
 use crate::secret::SecretBytes;
-use crate::txn::{Cx, Key, Namespace, Record, Scope, Txn};
+use crate::txn::{Cx, Namespace, Record, Scope, Txn};
 
 pub use mutation::{Mutated, Mutation, Operation, apply_mutation};
 
@@ -128,12 +128,7 @@ fn put(cx: &mut Cx<'_>, account: &Scope, record: &SaltRecord) -> Result<bool, Fa
 }
 
 fn load(txn: &Txn<'_>, account: &Scope) -> Result<SaltRecord, StoreError> {
-    let row = txn.row(&Key::new(account, Namespace::Salt, ROW))?;
-    match row.as_deref().map(SaltRecord::from_row).transpose() {
-        Ok(record) => Ok(record.unwrap_or_default()),
-        Err(StoreError::Corrupt(_)) => Ok(SaltRecord::default()),
-        Err(newer) => Err(newer),
-    }
+    Ok(txn.get_or_none(account, ROW)?.unwrap_or_default())
 }
 
 impl Record for SaltRecord {

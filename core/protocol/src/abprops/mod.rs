@@ -19,7 +19,7 @@ use crate::jid::Jid;
 use crate::limits::capping::CappingProps;
 use crate::tctoken::policy::TokenProps;
 use crate::time::{Millis, Mono, UnixSeconds};
-use crate::txn::{Cx, Key, Namespace, Record, Scope, Txn};
+use crate::txn::{Cx, Kept, Scope, Txn};
 use crate::wap::Node;
 use fetch::Fetch;
 
@@ -42,8 +42,7 @@ pub fn is_update(notification: &Node) -> bool {
 /// The props of one account.
 #[derive(Debug)]
 pub struct Props {
-    account: Scope,
-    record: Option<PropsRecord>,
+    row: Kept<PropsRecord>,
     fetch: Fetch,
     ignored: u64,
 }
@@ -54,18 +53,13 @@ impl Props {
     /// # Errors
     /// What the store says.
     pub fn load(txn: &Txn<'_>, account: &Scope) -> Result<Self, StoreError> {
-        let row = txn.row(&Key::new(account, Namespace::Props, ROW))?;
-        let record = match row.as_deref().map(PropsRecord::from_row).transpose() {
-            Err(StoreError::Corrupt(_)) => None,
-            record => record?,
-        };
+        let row: Kept<PropsRecord> = Kept::load(txn, account, ROW)?;
         let mut fetch = Fetch::default();
-        if record.as_ref().is_some_and(PropsRecord::outdated) {
+        if row.get().is_some_and(PropsRecord::outdated) {
             fetch.demand();
         }
         Ok(Self {
-            account: account.clone(),
-            record,
+            row,
             fetch,
             ignored: 0,
         })
@@ -77,7 +71,7 @@ impl Props {
         if !self.fetch.begin(now) {
             return None;
         }
-        let record = self.record.as_ref();
+        let record = self.row.get();
         let owned = |text: &str| text.to_owned();
         let props = Node::new("props")
             .attr("protocol", "1")
@@ -137,7 +131,7 @@ impl Props {
     /// When to call [`Props::want`]; `None` while a question is on its way. Server time decides about
     /// the age of the set.
     pub fn deadline(&self, now: Mono, server_now: UnixSeconds) -> Option<Mono> {
-        let seconds = self.record.as_ref().map_or(0, |r| r.due_in(server_now));
+        let seconds = self.row.get().map_or(0, |r| r.due_in(server_now));
         let left = Millis::from_secs(u64::try_from(seconds).unwrap_or(0));
         self.fetch.deadline(now, left)
     }
@@ -154,31 +148,31 @@ impl Props {
 
     /// Whether the server or a host ever told anything.
     pub const fn known(&self) -> bool {
-        self.record.is_some()
+        self.row.get().is_some()
     }
 
     /// Server time at which the set was told last; `None` when it never was.
     pub fn fetched_at(&self) -> Option<UnixSeconds> {
-        let record = self.record.as_ref()?;
+        let record = self.row.get()?;
         Some(UnixSeconds(record.fetched_at))
     }
 
     /// What concerns tokens. A code that the server left out of a whole set has its default; a code
     /// that a host did not feed is unknown.
     pub fn tokens(&self) -> TokenProps {
-        let record = self.record.as_ref();
+        let record = self.row.get();
         record.map_or_else(TokenProps::default, |record| record.read().tokens())
     }
 
     /// What concerns the quota of new chats, known and unknown as in [`Props::tokens`].
     pub fn capping(&self) -> CappingProps {
-        let record = self.record.as_ref();
+        let record = self.row.get();
         record.map_or_else(CappingProps::default, |record| record.read().capping())
     }
 
     /// Which other stanzas carry tokens.
     pub fn gates(&self) -> Gates {
-        match &self.record {
+        match self.row.get() {
             Some(record) => record.read().gates(),
             None => PropsRecord::default().read().gates(),
         }
@@ -190,12 +184,11 @@ impl Props {
     }
 
     fn change(&mut self, cx: &mut Cx<'_>, take: impl FnOnce(&mut PropsRecord) -> u64) -> bool {
-        let mut record = self.record.clone().unwrap_or_default();
+        let mut record = self.row.get().cloned().unwrap_or_default();
         self.ignored += take(&mut record);
-        cx.txn.put(&self.account, ROW, &record);
         let told = |record: &PropsRecord| (record.complete, record.values.clone());
-        let changed = self.record.as_ref().map(told) != Some(told(&record));
-        self.record = Some(record);
+        let changed = self.row.get().map(told) != Some(told(&record));
+        self.row.put(cx, record);
         changed
     }
 }
@@ -204,6 +197,7 @@ impl Props {
 mod tests {
     use super::*;
     use crate::testkit::Bench;
+    use crate::txn::{Key, Namespace};
 
     const NOW: UnixSeconds = UnixSeconds(1_786_074_400);
 
@@ -287,7 +281,7 @@ mod tests {
         let mut bench = Bench::new(1);
         let mut machine = props(&mut bench);
         fetch(&mut bench, &mut machine, &[(909, "26")]);
-        let before = machine.record.clone();
+        let before = machine.row.get().cloned();
         let error = Node::new("iq").attr("type", "error");
         for (answer, seconds) in [
             (None, 60),
@@ -300,7 +294,7 @@ mod tests {
             (None, 3_600),
         ] {
             failed(&mut bench, &mut machine, answer);
-            assert_eq!(machine.record, before);
+            assert_eq!(machine.row.get(), before.as_ref());
             let until = bench.now.mono.plus(Millis::from_secs(seconds));
             assert_eq!(machine.want(Mono(until.0 - 1)), None);
             assert_eq!(machine.deadline(bench.now.mono, NOW), Some(until));
@@ -399,7 +393,7 @@ mod tests {
         fetch(&mut bench, &mut machine, &[(909, "26")]);
         let old = PropsRecord {
             revision: 0,
-            ..machine.record.unwrap()
+            ..machine.row.get().unwrap().clone()
         };
         let account = bench.slot.clone();
         bench.run(|cx| {

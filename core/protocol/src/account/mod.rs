@@ -118,7 +118,7 @@ impl Account {
         {
             adopt::own_lid(cx, &AccountKey(pn), &AccountKey(lid))?;
         }
-        let txn = &cx.txn;
+        let (txn, damaged) = (&cx.txn, cx.txn.damaged());
         let Some(account) = own.account() else {
             return Ok(None);
         };
@@ -150,6 +150,7 @@ impl Account {
             background: Background::default(),
             wound: [None; 3],
         };
+        account.tokens.count_damaged(txn.damaged() - damaged);
         account.props_changed();
         Ok(Some(account))
     }

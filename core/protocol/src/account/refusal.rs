@@ -141,8 +141,13 @@ impl Account {
         timelock: Limit,
         now: UnixSeconds,
     ) -> Result<(), Fault> {
+        let names = match &refused.to {
+            Some(to) => self.names(&cx.txn, to)?,
+            None => Names::default(),
+        };
         let (diagnosis, evidence) = match &refused.to {
             Some(to) => {
+                let to = (to, &names);
                 let (diagnosis, evidence) = self.diagnose(cx, &refused, to, timelock, now)?;
                 (diagnosis, Some(evidence))
             }
@@ -165,11 +170,8 @@ impl Account {
         };
         let waits_for_token = refused.code == code::REACHOUT
             && matches!(refusal.next(), Next::AskContactToWrite | Next::WaitUntil(_));
-        if let Some(to) = refused.to.as_ref().filter(|_| waits_for_token) {
-            let names = self.names(&cx.txn, to)?;
-            if let Some(peer) = names.canonical() {
-                self.waiting.add(peer.clone(), refused.id.clone());
-            }
+        if let Some(peer) = names.canonical().filter(|_| waits_for_token) {
+            self.waiting.add(peer.clone(), refused.id.clone());
         }
         self.follow_up(cx, diagnosis.cause, now);
         self.settled.push(Settled {
@@ -199,15 +201,14 @@ impl Account {
         &mut self,
         cx: &mut Cx<'_>,
         refused: &Refused,
-        to: &Jid,
+        (to, names): (&Jid, &Names),
         timelock: Limit,
         now: UnixSeconds,
     ) -> Result<(Diagnosis, Evidence), Fault> {
-        let names = self.names(&cx.txn, to)?;
         let facts = (refused.carried.attached, refused.built);
-        let token = self.tokens.evidence(&cx.txn, to, &names, facts, now)?;
+        let token = self.tokens.evidence(&cx.txn, to, names, facts, now)?;
         let capped = self.capping.capped(&self.props.capping(), now);
-        let last = self.heard_last(&cx.txn, &names)?;
+        let last = self.heard_last(&cx.txn, names)?;
         // Silence proves nothing: the contact may have written while we were away.
         let wrote_recently = match last {
             Some(t) if now.since(t) < classify::WARM => Fact::Yes,
@@ -234,13 +235,13 @@ impl Account {
             Cause::TokenRefused | Cause::TimelockedTokenRefused
         );
         if let (true, Attached::Tctoken { t }) = (token_refused, refused.carried.attached) {
-            self.tokens.token_refused(cx, to, &names, t)?;
+            self.tokens.token_refused(cx, to, names, t)?;
         }
         let what = What::Refused {
             code: Some(refused.code),
             cause: diagnosis.cause,
         };
-        self.tokens.note(cx, to, &names, what, now);
+        self.tokens.note(cx, to, names, what, now);
         Ok((diagnosis, evidence))
     }
 

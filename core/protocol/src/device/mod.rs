@@ -243,7 +243,7 @@ pub enum Forgotten {
 const FORGET_BATCH: usize = 500;
 
 /// What a scope can hold, credentials first: after the first batch nothing can log in any more.
-pub(crate) const FORGET_ORDER: [Namespace; 22] = [
+pub(crate) const FORGET_ORDER: [Namespace; 23] = [
     Namespace::Device,
     Namespace::SignedPreKey,
     Namespace::PreKey,
@@ -259,6 +259,7 @@ pub(crate) const FORGET_ORDER: [Namespace; 22] = [
     Namespace::Seen,
     Namespace::Certs,
     Namespace::Counters,
+    Namespace::Quarantine,
     Namespace::Props,
     Namespace::LidOfPn,
     Namespace::PnOfLid,
@@ -386,6 +387,9 @@ mod tests {
     fn a_scope_has_no_namespace_that_is_never_forgotten() {
         let mut numbers: Vec<u8> = FORGET_ORDER.iter().map(|ns| ns.number()).collect();
         numbers.sort_unstable();
-        assert_eq!(numbers, (1..=19).chain(24..=26).collect::<Vec<u8>>());
+        assert_eq!(
+            numbers,
+            (1..=19).chain(24..=26).chain([30]).collect::<Vec<u8>>()
+        );
     }
 }

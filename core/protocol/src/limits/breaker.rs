@@ -14,7 +14,7 @@ use prost::Message;
 use crate::error::StoreError;
 use crate::limits::snapshot::BreakerState;
 use crate::time::UnixSeconds;
-use crate::txn::{Cx, Key, Namespace, Record, Scope, Txn};
+use crate::txn::{Cx, Kept, Scope, Txn};
 use crate::verdict::{Attached, Cause, WhyNot};
 
 /// Verdicts in a row that open it. Fewer would punish a single unlucky contact list; more would be
@@ -32,8 +32,7 @@ const ROW: &str = "breaker";
 /// The breaker of one account.
 #[derive(Debug)]
 pub struct Breaker {
-    account: Scope,
-    record: BreakerRecord,
+    row: Kept<BreakerRecord>,
 }
 
 /// The stored state.
@@ -67,15 +66,8 @@ impl Breaker {
     /// # Errors
     /// What the store says.
     pub fn load(txn: &Txn<'_>, account: &Scope) -> Result<Self, StoreError> {
-        let row = txn.row(&Key::new(account, Namespace::Limits, ROW))?;
-        let record = match row.as_deref().map(BreakerRecord::from_row).transpose() {
-            Err(StoreError::Corrupt(_)) => None,
-            record => record?,
-        };
-        Ok(Self {
-            account: account.clone(),
-            record: record.unwrap_or_default(),
-        })
+        let row = Kept::load(txn, account, ROW)?;
+        Ok(Self { row })
     }
 
     /// The server refused a message for `cause` at server time `now`. Refusals of our own gate do
@@ -85,7 +77,7 @@ impl Breaker {
         if self.open_until(now).is_some() {
             return;
         }
-        let mut next = self.record.clone();
+        let mut next = self.record();
         if counts(cause) {
             next.strikes
                 .retain(|t| (0..=WINDOW).contains(&now.since(UnixSeconds(*t))));
@@ -103,13 +95,13 @@ impl Breaker {
                 ..BreakerRecord::default()
             };
         }
-        self.put(cx, next);
+        self.close_or_put(cx, next);
     }
 
     /// The server accepted a message that carried `attached`. Only the success of a first message
     /// ends a row of verdicts: chats with a token go on working while the others are refused.
     pub fn accepted(&mut self, cx: &mut Cx<'_>, attached: Attached) {
-        let mut next = self.record.clone();
+        let mut next = self.record();
         if opens_a_chat(attached) {
             next.strikes.clear();
         }
@@ -119,7 +111,7 @@ impl Breaker {
 
     /// A pull said that the account is not locked.
     pub fn pull_inactive(&mut self, cx: &mut Cx<'_>) {
-        let mut next = self.record.clone();
+        let mut next = self.record();
         next.unlocked = next.opened > 0;
         self.close_or_put(cx, next);
     }
@@ -127,7 +119,8 @@ impl Breaker {
     /// Until when first messages are refused; `None` when they are not. A clock that was set back
     /// behind the opening ends the pause, which would otherwise last for as long as the clock moved.
     pub fn open_until(&self, now: UnixSeconds) -> Option<UnixSeconds> {
-        let (since, until) = (self.record.since?, UnixSeconds(self.record.until?));
+        let record = self.row.get()?;
+        let (since, until) = (record.since?, UnixSeconds(record.until?));
         let held = UnixSeconds(since).plus(-WINDOW) <= now && now < until;
         held.then_some(until)
     }
@@ -137,26 +130,22 @@ impl Breaker {
         match self.open_until(now) {
             Some(until) => BreakerState::Open {
                 until,
-                times: self.record.opened,
+                times: self.record().opened,
             },
             None => BreakerState::Closed,
         }
     }
 
-    fn close_or_put(&mut self, cx: &mut Cx<'_>, next: BreakerRecord) {
-        if next.unlocked && next.accepted {
-            cx.txn.delete(&self.account, Namespace::Limits, ROW);
-            self.record = BreakerRecord::default();
-        } else {
-            self.put(cx, next);
-        }
+    fn record(&self) -> BreakerRecord {
+        self.row.get().cloned().unwrap_or_default()
     }
 
-    /// Most sends change nothing, and then nothing is written.
-    fn put(&mut self, cx: &mut Cx<'_>, next: BreakerRecord) {
-        if self.record != next {
-            cx.txn.put(&self.account, ROW, &next);
-            self.record = next;
+    /// A closed breaker has no row; most sends change nothing, and then nothing is written.
+    fn close_or_put(&mut self, cx: &mut Cx<'_>, next: BreakerRecord) {
+        if next.unlocked && next.accepted || next == BreakerRecord::default() {
+            self.row.delete(cx);
+        } else {
+            self.row.put(cx, next);
         }
     }
 }
@@ -189,6 +178,7 @@ const fn opens_a_chat(attached: Attached) -> bool {
 mod tests {
     use super::*;
     use crate::testkit::Bench;
+    use crate::txn::Record;
 
     const NOW: UnixSeconds = UnixSeconds(1_786_074_400);
     const COLD: Attached = Attached::Nothing(WhyNot::NeverReceived);

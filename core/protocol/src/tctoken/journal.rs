@@ -142,9 +142,10 @@ fn read(
     id: &str,
     noted: &mut Noted,
 ) -> Result<Option<Timeline>, StoreError> {
-    match txn.get(scope, id) {
-        Err(StoreError::Corrupt(_)) => noted.damaged += 1,
+    let before = txn.damaged();
+    match txn.get_or_none(scope, id) {
         Err(StoreError::Version { .. }) => noted.newer += 1,
+        Ok(None) if txn.damaged() > before => noted.damaged += 1,
         row => return row,
     }
     Ok(Some(Timeline::lost()))
@@ -181,6 +182,11 @@ impl Tokens {
             Ok(noted) => self.tally(noted),
             Err(_) => self.counters.failed_reads += 1,
         }
+    }
+
+    /// Rows of the account beside those of contacts could not be read.
+    pub const fn count_damaged(&mut self, rows: u64) {
+        self.counters.damaged_rows += rows;
     }
 
     pub(super) const fn tally(&mut self, noted: Noted) {

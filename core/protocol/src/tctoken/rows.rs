@@ -4,7 +4,7 @@
 use crate::error::StoreError;
 use crate::peer::{Names, PeerKey};
 use crate::tctoken::record::TokenRecord;
-use crate::txn::{Key, Namespace, Record, Scope, Txn};
+use crate::txn::{Namespace, Scope, Txn};
 
 /// One contact's rows, merged.
 #[derive(Clone, Debug, Default)]
@@ -19,21 +19,20 @@ pub(super) struct View {
 
 /// Reads the rows under both names.
 ///
-/// A damaged row counts as absent: one bad row must not stop a send. A row of a newer version is an
-/// error, so that it is not overwritten.
+/// A damaged row counts as absent. A row of a newer version is an error, so that it is not
+/// overwritten.
 pub(super) fn load(txn: &Txn<'_>, scope: &Scope, names: &Names) -> Result<View, StoreError> {
-    let mut view = View::default();
-    let lid = match &names.lid {
-        Some(lid) => read(txn, scope, lid, &mut view.damaged)?,
-        None => None,
+    let read = |peer: &Option<PeerKey>| match peer {
+        Some(peer) => txn.get_or_none(scope, peer.storage()),
+        None => Ok(None),
     };
-    let pn = match &names.pn {
-        Some(pn) => read(txn, scope, pn, &mut view.damaged)?,
-        None => None,
-    };
-    view.unmerged = names.lid.is_some() && pn.is_some();
-    view.record = TokenRecord::merged(lid.unwrap_or_default(), pn.unwrap_or_default());
-    Ok(view)
+    let before = txn.damaged();
+    let (lid, pn) = (read(&names.lid)?, read(&names.pn)?);
+    Ok(View {
+        damaged: txn.damaged() - before,
+        unmerged: names.lid.is_some() && pn.is_some(),
+        record: TokenRecord::merged(lid.unwrap_or_default(), pn.unwrap_or_default()),
+    })
 }
 
 /// Writes the one row, under the LID if known, and removes the provisional one that was seen.
@@ -43,27 +42,8 @@ pub(super) fn store(txn: &mut Txn<'_>, scope: &Scope, names: &Names, view: &View
     };
     txn.put(scope, canonical.storage(), &view.record);
     if let (Some(_), Some(pn)) = (&names.lid, &names.pn)
-        && (view.unmerged || view.damaged > 0)
+        && view.unmerged
     {
         txn.delete(scope, Namespace::Token, pn.storage());
-    }
-}
-
-fn read(
-    txn: &Txn<'_>,
-    scope: &Scope,
-    peer: &PeerKey,
-    damaged: &mut u64,
-) -> Result<Option<TokenRecord>, StoreError> {
-    let Some(row) = txn.row(&Key::new(scope, Namespace::Token, peer.storage()))? else {
-        return Ok(None);
-    };
-    match TokenRecord::from_row(&row) {
-        Ok(record) => Ok(Some(record)),
-        Err(StoreError::Corrupt(_)) => {
-            *damaged += 1;
-            Ok(None)
-        }
-        Err(newer) => Err(newer),
     }
 }

@@ -14,6 +14,7 @@
 //! ```
 
 pub mod conformance;
+mod kept;
 mod memory;
 mod record;
 mod store;
@@ -24,6 +25,7 @@ use crate::error::{Fault, StoreError};
 use crate::secret::Entropy;
 use crate::time::Now;
 
+pub use kept::Kept;
 pub use memory::{CommitFailure, MemoryStore};
 pub use record::{Key, Namespace, Record, Scope};
 pub use store::{Changes, Fence, Reader, Rows, Store};

@@ -112,6 +112,8 @@ pub enum Namespace {
     Groups = 25,
     /// Parts of the history that wait to be fetched, by message id.
     History = 26,
+    /// Damaged rows, moved out of the way as they were; nothing reads them.
+    Quarantine = 30,
     /// For the conformance suite and hosts' experiments.
     Scratch = 250,
 }

@@ -1,5 +1,6 @@
 //! What a step reads and will write.
 
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use crate::error::StoreError;
@@ -11,6 +12,8 @@ pub struct Txn<'a> {
     changes: Changes,
     /// What [`Txn::read_ahead`] has read, in key order; outer `None` when it was written since.
     ahead: Vec<(Key, Option<Option<Vec<u8>>>)>,
+    /// Rows that [`Txn::get_or_none`] could not decode, and how often it met one.
+    damaged: (RefCell<BTreeMap<Key, Vec<u8>>>, Cell<u64>),
 }
 
 impl<'a> Txn<'a> {
@@ -20,11 +23,20 @@ impl<'a> Txn<'a> {
             reader,
             changes: Changes::default(),
             ahead: Vec::new(),
+            damaged: Default::default(),
         }
     }
 
     pub(super) fn into_changes(self) -> Changes {
-        self.changes
+        let mut changes = self.changes;
+        for (key, row) in self.damaged.0.into_inner() {
+            let id = [format!("{}/", key.ns.number()).as_bytes(), &key.id].concat();
+            changes.put(Key::new(&key.scope, Namespace::Quarantine, id), row);
+            if changes.pending(&key).is_none() {
+                changes.delete(key);
+            }
+        }
+        changes
     }
 
     /// Reads these rows at once, so that [`Txn::row`] and [`Txn::get`] of them do not ask the store
@@ -74,6 +86,35 @@ impl<'a> Txn<'a> {
     ) -> Result<Option<R>, StoreError> {
         let row = self.row(&Key::new(scope, R::NAMESPACE, id))?;
         row.map(|row| R::from_row(&row)).transpose()
+    }
+
+    /// As [`Txn::get`], but a damaged row counts as none: one bad row must not stop anything. It is
+    /// counted, and if this is a step it is moved to [`Namespace::Quarantine`] with the commit.
+    ///
+    /// # Errors
+    /// What the store says; [`StoreError::Version`] for a row that must not be overwritten.
+    pub fn get_or_none<R: Record>(
+        &self,
+        scope: &Scope,
+        id: impl AsRef<[u8]>,
+    ) -> Result<Option<R>, StoreError> {
+        let key = Key::new(scope, R::NAMESPACE, id);
+        let Some(row) = self.row(&key)? else {
+            return Ok(None);
+        };
+        match R::from_row(&row) {
+            Err(StoreError::Corrupt(_)) => {
+                self.damaged.0.borrow_mut().insert(key, row);
+                self.damaged.1.update(|met| met.saturating_add(1));
+                Ok(None)
+            }
+            record => record.map(Some),
+        }
+    }
+
+    /// How often [`Txn::get_or_none`] met a damaged row.
+    pub const fn damaged(&self) -> u64 {
+        self.damaged.1.get()
     }
 
     /// Writes a record.
@@ -161,6 +202,8 @@ mod tests {
     use std::cell::Cell;
 
     use super::*;
+    use crate::limits::breaker::BreakerRecord;
+    use crate::testkit::Bench;
     use crate::txn::{MemoryStore, Store};
 
     #[test]
@@ -220,6 +263,53 @@ mod tests {
         txn.read_ahead(vec![]).unwrap();
         assert_eq!(txn.row(&key("b")), Ok(Some(b"old".to_vec())));
         assert_eq!(store.reads.take(), 1, "forgotten by the next call");
+    }
+
+    #[test]
+    fn a_damaged_row_counts_as_none_and_is_moved_aside_with_the_step() {
+        for rewritten in [false, true] {
+            let mut bench = Bench::new(1);
+            let (slot, good) = (bench.slot.clone(), BreakerRecord::default());
+            let key = |ns, id: &str| Key::new(&slot, ns, id);
+            bench.run(|cx| {
+                let damaged = key(Namespace::Limits, "x");
+                cx.txn.put_row(damaged, vec![1, 0xff]);
+                Ok(())
+            });
+            bench.run(|cx| {
+                for met in 1..=2 {
+                    let read = cx.txn.get_or_none::<BreakerRecord>(&slot, "x");
+                    assert_eq!((read, cx.txn.damaged()), (Ok(None), met));
+                }
+                if rewritten {
+                    cx.txn.put(&slot, "x", &good);
+                }
+                Ok(())
+            });
+            let kept = rewritten.then(|| good.to_row());
+            let row = |ns, id| bench.store.get(&key(ns, id));
+            assert_eq!(row(Namespace::Limits, "x"), Ok(kept));
+            let aside = Ok(Some(vec![1, 0xff]));
+            assert_eq!(row(Namespace::Quarantine, "13/x"), aside);
+        }
+    }
+
+    #[test]
+    fn a_row_of_a_newer_version_is_not_damaged() {
+        let mut bench = Bench::new(1);
+        let slot = bench.slot.clone();
+        let key = Key::new(&slot, Namespace::Limits, "x");
+        bench.run(|cx| {
+            cx.txn.put_row(key.clone(), vec![9]);
+            Ok(())
+        });
+        bench.run(|cx| {
+            let read = cx.txn.get_or_none::<BreakerRecord>(&slot, "x");
+            assert!(matches!(read, Err(StoreError::Version { found: 9, .. })));
+            assert_eq!(cx.txn.damaged(), 0);
+            Ok(())
+        });
+        assert_eq!(bench.store.get(&key), Ok(Some(vec![9])));
     }
 
     const NS: Namespace = Namespace::Scratch;

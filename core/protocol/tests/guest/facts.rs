@@ -147,3 +147,22 @@ fn an_issue_by_our_phone_is_kept_under_the_lid_at_once() {
     host.hand("1", LID);
     assert!(host.issues().is_empty(), "the phone has issued");
 }
+
+#[test]
+fn damaged_rows_of_the_account_are_put_aside_and_counted_and_stop_nothing() {
+    let mut host = Host::new();
+    for (ns, id) in [
+        (Namespace::Props, "props"),
+        (Namespace::Limits, "timelock"),
+        (Namespace::Limits, "capping"),
+        (Namespace::Limits, "breaker"),
+    ] {
+        host.damage(ns, id);
+    }
+    host.restart();
+    assert_eq!(host.guest.counters().damaged_rows, 4);
+    host.hand("1", LID);
+    assert_eq!(host.issues().len(), 1);
+    host.restart();
+    assert_eq!(host.guest.counters().damaged_rows, 0);
+}

@@ -13,7 +13,7 @@ use sendpath_protocol::secret::{Entropy, SecretBytes};
 use sendpath_protocol::tctoken::Attach;
 use sendpath_protocol::tctoken::policy::{MessageKind, Own};
 use sendpath_protocol::time::{Mono, Now, UnixMillis, UnixSeconds};
-use sendpath_protocol::txn::{Fence, MemoryStore, Scope, Store};
+use sendpath_protocol::txn::{Changes, Fence, Key, MemoryStore, Namespace, Scope, Store};
 use sendpath_protocol::verdict::{MessageId, Outcome, Refusal};
 
 /// Start of bucket 2954, Thursday 2026-08-13.
@@ -122,6 +122,14 @@ impl Host {
         let now = self.clock();
         let step = self.guest.handle(now, &mut self.rng, &self.store, fact);
         self.commit(step.unwrap());
+    }
+
+    /// Damages a row of the account, as a defect would.
+    pub(crate) fn damage(&mut self, ns: Namespace, id: &str) {
+        let mut changes = Changes::default();
+        let key = Key::new(self.guest.account_scope(), ns, id);
+        changes.put(key, vec![1, 0xff]);
+        self.store.commit(&[(&changes, &self.fence)]).unwrap();
     }
 
     fn commit(&mut self, step: sendpath_protocol::txn::Step) {

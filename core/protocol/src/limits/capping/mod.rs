@@ -19,7 +19,7 @@ use crate::limits::pull::{Pull, Pulls, Reason};
 use crate::limits::snapshot::{CappingState, Quota};
 use crate::mex::{Fields, Update};
 use crate::time::{Millis, Mono, Now, UnixSeconds};
-use crate::txn::{Cx, Key, Namespace, Record, Scope, Txn};
+use crate::txn::{Cx, Kept, Scope, Txn};
 
 /// `op_name` of the push.
 pub const PUSH: &str = "MessageCappingInfoNotification";
@@ -77,8 +77,7 @@ pub struct Capped {
 /// The quota of one account.
 #[derive(Debug)]
 pub struct Capping {
-    account: Scope,
-    record: Option<CappingRecord>,
+    row: Kept<CappingRecord>,
     pulls: Pulls,
     /// When a refresh was asked for last.
     asked: Option<UnixSeconds>,
@@ -155,14 +154,8 @@ impl Capping {
     /// # Errors
     /// What the store says.
     pub fn load(txn: &Txn<'_>, account: &Scope) -> Result<Self, StoreError> {
-        let row = txn.row(&Key::new(account, Namespace::Limits, ROW))?;
-        let record = match row.as_deref().map(CappingRecord::from_row).transpose() {
-            Err(StoreError::Corrupt(_)) => None,
-            record => record?,
-        };
         Ok(Self {
-            account: account.clone(),
-            record,
+            row: Kept::load(txn, account, ROW)?,
             pulls: Pulls::default(),
             asked: None,
         })
@@ -181,7 +174,7 @@ impl Capping {
     /// A message was refused with 475: used up, whatever the server said before. A pull should
     /// follow.
     pub fn refused(&mut self, cx: &mut Cx<'_>, now: UnixSeconds) {
-        let mut record = self.record.clone().unwrap_or_default();
+        let mut record = self.row.get().cloned().unwrap_or_default();
         record.status = CAPPED.into();
         record.cycle_end = record.cycle_end.filter(|end| *end >= now.0);
         record.observed = now.0;
@@ -207,7 +200,7 @@ impl Capping {
     /// Whether new chats are refused at server time `now`. After the end of the cycle they are not,
     /// without waiting for the server's word.
     pub fn capped(&self, props: &CappingProps, now: UnixSeconds) -> Option<Capped> {
-        let record = self.record.as_ref()?;
+        let record = self.row.get()?;
         let on = props.limit.is_none_or(|limit| limit > 0) && props.kill_switch != Some(true);
         let until = match record.cycle_end {
             Some(end) => UnixSeconds(end),
@@ -233,7 +226,7 @@ impl Capping {
     }
 
     fn stale_at(&self, props: &CappingProps) -> Option<UnixSeconds> {
-        let record = self.record.as_ref()?;
+        let record = self.row.get()?;
         let on = props.kill_switch != Some(true) && props.limit != Some(0);
         let watched = on && (record.status != NONE || props.limit.is_some());
         let last = UnixSeconds(record.observed).max(self.asked.unwrap_or_default());
@@ -247,7 +240,7 @@ impl Capping {
 
     /// The state at server time `now` with what is known about it, for hosts.
     pub fn state(&self, props: &CappingProps, now: UnixSeconds) -> CappingState {
-        let Some(record) = self.record.clone() else {
+        let Some(record) = self.row.get().cloned() else {
             return CappingState::Unknown;
         };
         let capped_until = self.capped(props, now).map(|capped| capped.until);
@@ -268,11 +261,11 @@ impl Capping {
 
     /// The server's last words.
     pub const fn record(&self) -> Option<&CappingRecord> {
-        self.record.as_ref()
+        self.row.get()
     }
 
     fn observe(&mut self, cx: &mut Cx<'_>, seen: CappingRecord) {
-        let known = self.record.as_ref().and_then(|record| record.server_sent);
+        let known = self.row.get().and_then(|record| record.server_sent);
         let older = matches!((known, seen.server_sent), (Some(known), Some(seen)) if seen < known);
         if !older {
             self.put(cx, seen);
@@ -285,11 +278,10 @@ impl Capping {
             ..CappingRecord::default()
         };
         let told = record.told();
-        if self.record.as_ref().unwrap_or(&nothing).told() != told {
+        if self.row.get().unwrap_or(&nothing).told() != told {
             cx.effect(told);
         }
-        cx.txn.put(&self.account, ROW, &record);
-        self.record = Some(record);
+        self.row.put(cx, record);
     }
 }
 

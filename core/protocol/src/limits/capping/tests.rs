@@ -1,5 +1,6 @@
 use super::*;
 use crate::testkit::Bench;
+use crate::txn::Record;
 use crate::wap::Node;
 
 const NOW: UnixSeconds = UnixSeconds(1_786_074_400);

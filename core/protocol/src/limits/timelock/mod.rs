@@ -20,7 +20,7 @@ use crate::limits::pull::{Pull, Pulls, Reason};
 use crate::limits::snapshot::TimelockState;
 use crate::mex::{Fields, Update};
 use crate::time::{Millis, Mono, Now, UnixSeconds};
-use crate::txn::{Cx, Key, Namespace, Record, Scope, Txn};
+use crate::txn::{Cx, Kept, Scope, Txn};
 
 pub use record::{Lock, TimelockRecord};
 
@@ -87,8 +87,7 @@ pub enum Phase {
 /// The lock of one account.
 #[derive(Debug)]
 pub struct Timelock {
-    account: Scope,
-    record: Option<TimelockRecord>,
+    row: Kept<TimelockRecord>,
     pulls: Pulls,
     asked_after: Option<UnixSeconds>,
 }
@@ -99,14 +98,8 @@ impl Timelock {
     /// # Errors
     /// What the store says.
     pub fn load(txn: &Txn<'_>, account: &Scope) -> Result<Self, StoreError> {
-        let row = txn.row(&Key::new(account, Namespace::Limits, ROW))?;
-        let record = match row.as_deref().map(TimelockRecord::from_row).transpose() {
-            Err(StoreError::Corrupt(_)) => None,
-            record => record?,
-        };
         Ok(Self {
-            account: account.clone(),
-            record,
+            row: Kept::load(txn, account, ROW)?,
             pulls: Pulls::default(),
             asked_after: None,
         })
@@ -122,7 +115,7 @@ impl Timelock {
             return;
         };
         let stamped = update.t.map_or(now, |t| t.min(now));
-        let newest = self.record.as_ref().map(|record| record.observed);
+        let newest = self.row.get().map(|record| record.observed);
         if newest.is_none_or(|newest| stamped.plus(ORDER_TOLERANCE) >= newest) {
             self.observe(cx, Observation::read(&fields), stamped, Origin::Push);
         }
@@ -138,11 +131,14 @@ impl Timelock {
         if !self.pulls.ended(answer.is_some(), cx.now.mono) {
             return;
         }
-        match (answer, &mut self.record) {
+        match (answer, self.row.get()) {
             (Some(fields), _) => self.observe(cx, Observation::read(fields), now, Origin::Pull),
             (None, Some(record)) if record.unknown_since.is_none() => {
-                record.unknown_since = Some(now);
-                cx.txn.put(&self.account, ROW, &*record);
+                let record = TimelockRecord {
+                    unknown_since: Some(now),
+                    ..record.clone()
+                };
+                self.row.put(cx, record);
             }
             (None, _) => {}
         }
@@ -171,7 +167,7 @@ impl Timelock {
 
     /// The state at server time `now`.
     pub fn phase(&self, now: UnixSeconds) -> Phase {
-        match (&self.record, self.lock()) {
+        match (self.row.get(), self.lock()) {
             (None, _) => Phase::Unknown,
             (Some(_), None) => Phase::Inactive,
             (Some(_), Some(lock)) if now >= lock.until => Phase::Over,
@@ -184,7 +180,7 @@ impl Timelock {
 
     /// The state at server time `now` with what is known about it, for hosts.
     pub fn state(&self, now: UnixSeconds) -> TimelockState {
-        let Some(record) = &self.record else {
+        let Some(record) = self.row.get() else {
             return TimelockState::Unknown;
         };
         let (checked_at, source) = (record.observed, record.source);
@@ -209,12 +205,12 @@ impl Timelock {
 
     /// The lock that was last heard of, over or not.
     pub fn lock(&self) -> Option<&Lock> {
-        self.record.as_ref()?.lock.as_ref()
+        self.row.get()?.lock.as_ref()
     }
 
     /// Since when the state may be wrong because pulls fail.
     pub fn unknown_since(&self) -> Option<UnixSeconds> {
-        self.record.as_ref()?.unknown_since
+        self.row.get()?.unknown_since
     }
 
     fn unasked(&self, now: UnixSeconds) -> bool {
@@ -243,10 +239,7 @@ impl Timelock {
             unknown_since: None,
             source: Some(source),
         };
-        if self.record.as_ref() != Some(&record) {
-            cx.txn.put(&self.account, ROW, &record);
-        }
-        self.record = Some(record);
+        self.row.put(cx, record);
         self.asked_after = None;
     }
 }
