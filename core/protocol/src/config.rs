@@ -41,6 +41,9 @@ pub struct DeviceConfig {
     pub name: String,
     /// The web build we claim to be: primary, secondary, tertiary. Old builds are refused with 405.
     pub version: [u32; 3],
+    /// Put a token on messages by which recipients can prove to the server what was sent. Other
+    /// libraries do not by default.
+    pub reporting_tokens: bool,
 }
 
 impl Default for DeviceConfig {
@@ -48,6 +51,7 @@ impl Default for DeviceConfig {
         Self {
             name: "sendpath".into(),
             version: [2, 3000, 1_045_649_367],
+            reporting_tokens: false,
         }
     }
 }

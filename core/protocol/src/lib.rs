@@ -9,6 +9,7 @@ pub mod abprops;
 pub mod account;
 pub mod adv;
 pub mod config;
+pub mod content;
 pub mod crypto;
 pub mod device;
 pub mod devices;

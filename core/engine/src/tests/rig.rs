@@ -293,7 +293,9 @@ pub(super) fn open_scripted(
 impl Scripted {
     fn send(&mut self, cx: &mut Cx<'_>, op: OpId, request: SendRequest) -> Result<(), Fault> {
         let id = request.id.ok_or(Fault::Bug("the engine names messages"))?;
-        let Content::Text(text) = request.content;
+        let Content::Text(text) = request.content else {
+            panic!("the rig knows text only");
+        };
         match text.as_str() {
             "accept" => {
                 let scope = self.account.as_ref().unwrap_or(&self.slot);

@@ -1,14 +1,19 @@
 //! The message stanza, children in the order of the web client.
 //!
 //! ```text
-//! <message id to type [peer_recipient_pn]>
-//!   <participants><to jid><enc v="2" type="pkmsg|msg">..</enc></to>..</participants>
+//! <message id to type [edit] [peer_recipient_pn]>
+//!   <participants>
+//!     <to jid><enc v="2" type="pkmsg|msg" [mediatype] [decrypt-fail]>..</enc></to>..
+//!   </participants>
 //!   [<device-identity>]                      if any enc is a pkmsg
+//!   [<meta>]                                 if the content has something to say
+//!   [<reporting><reporting_token v="2">]     if the host wants it
 //!   [<tctoken> | <cstoken>]                  last
 //! </message>
 //! ```
 //! Source: spec "Stanza" of a 1:1 message. Everything in one stanza is in one namespace.
 
+use crate::content::{Edit, Shape};
 use crate::jid::Jid;
 use crate::signal::{Ciphertext, EncType};
 use crate::tctoken::Attach;
@@ -21,12 +26,16 @@ pub struct MessageStanza<'a> {
     pub id: &'a MessageId,
     /// Recipient account, in the stanza's namespace.
     pub to: &'a Jid,
+    /// What the content says about itself.
+    pub shape: &'a Shape,
     /// The recipient's phone number, when `to` is a LID and it is known.
     pub pn: Option<&'a Jid>,
     /// One ciphertext a device.
     pub devices: Vec<(Jid, Ciphertext)>,
     /// Our signed device identity, account key included.
     pub device_identity: &'a [u8],
+    /// What lets the recipient report the message.
+    pub reporting: Option<[u8; 16]>,
     /// What opens the chat.
     pub attach: &'a Attach,
 }
@@ -37,15 +46,27 @@ pub fn message(parts: MessageStanza<'_>) -> Node {
         .devices
         .iter()
         .any(|(_, enc)| enc.kind == EncType::Pkmsg);
-    let to_device = |(jid, enc)| Node::new("to").jid("jid", jid).child(ciphertext(enc));
+    let shape = parts.shape;
+    let to_device = |(jid, enc)| {
+        let enc = shape.enc(ciphertext(enc));
+        Node::new("to").jid("jid", jid).child(enc)
+    };
     let mut stanza = Node::new("message")
         .attr("id", parts.id.as_str().to_owned())
         .jid("to", parts.to.clone())
-        .attr("type", "text")
+        .attr("type", shape.kind.as_str())
+        .maybe("edit", shape.edit.map(Edit::as_str))
         .maybe_jid("peer_recipient_pn", parts.pn.cloned())
         .child(Node::new("participants").children(parts.devices.into_iter().map(to_device)));
     if starts_session {
         stanza.push(Node::new("device-identity").bytes(parts.device_identity));
+    }
+    if let Some(meta) = shape.meta_node() {
+        stanza.push(meta);
+    }
+    if let Some(token) = parts.reporting {
+        let token = Node::new("reporting_token").attr("v", "2").bytes(token);
+        stanza.push(Node::new("reporting").child(token));
     }
     if let Some(token) = parts.attach.node() {
         stanza.push(token);
@@ -65,6 +86,8 @@ pub struct ResendStanza<'a> {
     pub t: Option<i64>,
     /// Which attempt this is, from 1.
     pub count: u32,
+    /// What the content says about itself.
+    pub shape: &'a Shape,
     /// The message, encrypted anew for that device.
     pub enc: Ciphertext,
     /// Our signed device identity.
@@ -79,12 +102,18 @@ pub fn resend(parts: ResendStanza<'_>) -> Node {
     let mut stanza = Node::new("message")
         .attr("id", parts.id.as_str().to_owned())
         .jid("to", parts.to.clone())
-        .attr("type", "text")
+        .attr("type", parts.shape.kind.as_str())
+        .maybe("edit", parts.shape.edit.map(Edit::as_str))
         .attr("device_fanout", "false")
         .maybe("t", parts.t.map(|t| t.to_string()))
         .maybe_jid("participant", parts.receipt.address("participant"))
         .maybe_jid("recipient", parts.receipt.address("recipient"))
-        .child(ciphertext(parts.enc).num("count", parts.count));
+        .child(
+            parts
+                .shape
+                .enc(ciphertext(parts.enc))
+                .num("count", parts.count),
+        );
     if starts_session {
         stanza.push(Node::new("device-identity").bytes(parts.device_identity));
     }

@@ -7,7 +7,6 @@
 //! a stage whose answer is already known costs nothing. Messages to one chat keep their order;
 //! different chats do not wait for each other.
 
-pub mod content;
 pub mod id;
 pub mod outbox;
 pub mod recent;

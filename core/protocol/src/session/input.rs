@@ -89,7 +89,12 @@ pub struct SendRequest {
 
 /// The content of a message.
 #[derive(Clone, Eq, PartialEq)]
+#[non_exhaustive]
 pub enum Content {
+    /// An encoded `Message` that the host built itself, unpadded and without the wrapper for own
+    /// devices. What its stanza says is derived from the bytes; what the server would drop is
+    /// refused.
+    Raw(Vec<u8>),
     /// Text: 1 to 65536 bytes of UTF-8.
     Text(String),
 }
@@ -97,6 +102,7 @@ pub enum Content {
 impl core::fmt::Debug for Content {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
+            Self::Raw(bytes) => write!(f, "Raw({} bytes)", bytes.len()),
             Self::Text(text) => write!(f, "Text({} bytes)", text.len()),
         }
     }

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::content;
 use crate::error::Fault;
 use crate::fanout::stanza::{self, ResendStanza};
 use crate::jid::Jid;
@@ -14,7 +15,6 @@ use crate::lidmap;
 use crate::limits::gate::RecipientHint;
 use crate::peer::{DeviceAddress, PeerKey};
 use crate::prekeys;
-use crate::send::content;
 use crate::send::recent;
 use crate::session::Session;
 use crate::signal::{self, DecryptError, padding};
@@ -179,6 +179,9 @@ impl Session {
         payload: &[u8],
         count: u32,
     ) -> Result<(), Fault> {
+        let Ok(shape) = content::shape(payload) else {
+            return Err(Fault::Bug("what was sent can be sent"));
+        };
         // To our own devices the stanza is a peer message: no token belongs there.
         let (plaintext, kind) = match self.is_own(from) {
             true => (content::device_sent(chat, payload), MessageKind::Peer),
@@ -198,6 +201,7 @@ impl Session {
             receipt,
             t,
             count,
+            shape: &shape,
             enc,
             device_identity,
             attach: &attach,

@@ -6,17 +6,18 @@ use crate::account::Sent;
 use crate::effect::OpId;
 use crate::error::Fault;
 use crate::fanout::{self, stanza};
+use crate::jid::Jid;
 use crate::peer::Names;
 use crate::peer::{DeviceAddress, PeerKey};
 use crate::send::outbox::OutboxRecord;
 use crate::send::recent::{self, RecentRecord};
-use crate::send::{Asked, Outgoing, Payload, Stage, content, id, outbox};
+use crate::send::{Asked, Outgoing, Payload, Stage, id, outbox};
 use crate::session::{Content, Phase, SendRequest, Session, refuse};
 use crate::tctoken::Attach;
 use crate::tctoken::policy::MessageKind;
 use crate::txn::Cx;
 use crate::verdict::{Cause, Refusal};
-use crate::{abprops, devices, lidmap, signal, wap};
+use crate::{abprops, content, devices, lidmap, signal, wap};
 
 /// What became of a message that was looked at.
 enum Look {
@@ -40,8 +41,12 @@ impl Session {
             refuse(cx, op, Refusal::local(request.id, Cause::NotPaired));
             return Ok(());
         };
-        let Content::Text(text) = &request.content;
-        let Some(payload) = content::text(text).filter(|_| request.to.is_user()) else {
+        let payload = match request.content {
+            Content::Raw(bytes) => Some(bytes),
+            Content::Text(text) => content::text(&text),
+        };
+        let sendable = payload.filter(|payload| content::shape(payload).is_ok());
+        let Some(payload) = sendable.filter(|_| request.to.is_user()) else {
             refuse(cx, op, Refusal::local(request.id, Cause::BadRequest));
             return Ok(());
         };
@@ -188,13 +193,17 @@ impl Session {
     fn emit(
         &mut self,
         cx: &mut Cx<'_>,
-        send: Outgoing,
+        mut send: Outgoing,
         plan: fanout::Plan,
         names: &Names,
         attach: &Attach,
     ) -> Result<Look, Fault> {
+        let Ok(shape) = content::shape(&send.payload.0) else {
+            return Err(Fault::Bug("what cannot be sent is not admitted"));
+        };
         let ours = self.own_identity();
         let to = plan.to.clone();
+        let reporting = self.report(cx, &mut send, &to);
         let mut ciphertexts = Vec::with_capacity(plan.recipients.len() + plan.own.len());
         let text = signal::padding::pad(cx.rng, send.payload.0.clone());
         for device in &plan.recipients {
@@ -221,9 +230,11 @@ impl Session {
         let node = stanza::message(stanza::MessageStanza {
             id: &send.id,
             to: &to,
+            shape: &shape,
             pn: pn.as_ref(),
             devices: ciphertexts,
             device_identity: &paired.account,
+            reporting,
             attach,
         });
         let now = self.server_now(cx);
@@ -251,6 +262,21 @@ impl Session {
             account.handed(cx, sent, now);
         }
         Ok(Look::Left)
+    }
+
+    /// Makes a message reportable, if the host wants that; its token.
+    fn report(&self, cx: &mut Cx<'_>, send: &mut Outgoing, to: &Jid) -> Option<[u8; 16]> {
+        if !self.config.device.reporting_tokens {
+            return None;
+        }
+        let message = std::mem::take(&mut send.payload.0);
+        send.payload.0 = content::reporting::prepare(message, cx.rng);
+        let about = content::About {
+            id: &send.id,
+            author: &self.own_account(&PeerKey::of(to)?).jid(),
+            modifier: to,
+        };
+        content::reporting::token(&send.payload.0, &about)
     }
 
     pub(super) fn plan(
