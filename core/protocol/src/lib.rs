@@ -8,6 +8,7 @@
 pub mod abprops;
 pub mod account;
 pub mod adv;
+pub mod appstate;
 pub mod config;
 pub mod content;
 pub mod crypto;

@@ -8,7 +8,7 @@ use cbc::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
 use hkdf::Hkdf;
 use hmac::{Hmac, Mac};
 use md5::Md5;
-use sha2::{Digest, Sha256};
+use sha2::{Digest, Sha256, Sha512};
 use subtle::ConstantTimeEq;
 
 /// SHA-256.
@@ -25,6 +25,14 @@ pub fn md5(bytes: &[u8]) -> [u8; 16] {
 #[expect(clippy::expect_used, reason = "HMAC is defined for keys of any length")]
 pub fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key).expect("HMAC takes any key");
+    parts.iter().for_each(|part| mac.update(part));
+    mac.finalize().into_bytes().into()
+}
+
+/// HMAC-SHA512 over the concatenated `parts`.
+#[expect(clippy::expect_used, reason = "HMAC is defined for keys of any length")]
+pub fn hmac_sha512(key: &[u8], parts: &[&[u8]]) -> [u8; 64] {
+    let mut mac = <Hmac<Sha512> as KeyInit>::new_from_slice(key).expect("HMAC takes any key");
     parts.iter().for_each(|part| mac.update(part));
     mac.finalize().into_bytes().into()
 }

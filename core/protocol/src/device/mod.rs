@@ -243,12 +243,15 @@ pub enum Forgotten {
 const FORGET_BATCH: usize = 500;
 
 /// What a scope can hold, credentials first: after the first batch nothing can log in any more.
-pub(crate) const FORGET_ORDER: [Namespace; 23] = [
+pub(crate) const FORGET_ORDER: [Namespace; 26] = [
     Namespace::Device,
     Namespace::SignedPreKey,
     Namespace::PreKey,
     Namespace::Session,
     Namespace::SenderKey,
+    Namespace::AppStateKey,
+    Namespace::AppState,
+    Namespace::AppStateIndex,
     Namespace::SenderKeyMarks,
     Namespace::Identity,
     Namespace::Devices,
@@ -389,7 +392,7 @@ mod tests {
         numbers.sort_unstable();
         assert_eq!(
             numbers,
-            (1..=19).chain(24..=26).chain([30]).collect::<Vec<u8>>()
+            (1..=22).chain(24..=26).chain([30]).collect::<Vec<u8>>()
         );
     }
 }

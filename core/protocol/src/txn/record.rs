@@ -106,6 +106,12 @@ pub enum Namespace {
     Counters = 18,
     /// What happened between us and a contact, by peer; and to the account itself.
     Timeline = 19,
+    /// Keys of app state, by id.
+    AppStateKey = 20,
+    /// Where each collection of app state stands.
+    AppState = 21,
+    /// Value MACs of app state, by collection and index MAC.
+    AppStateIndex = 22,
     /// Which devices have our sender key, by group.
     SenderKeyMarks = 24,
     /// Members and settings of groups, by group.
