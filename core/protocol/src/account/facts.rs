@@ -106,7 +106,7 @@ impl Account {
         }
         if let Some(peer) = received.fresh {
             let names = lidmap::resolve(&cx.txn, self.scope(), &peer)?;
-            self.may_retry(cx, &names);
+            self.may_retry(cx, &names)?;
             self.renew(&cx.txn, &names, now)?;
         }
         Ok(())

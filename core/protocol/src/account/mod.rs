@@ -18,6 +18,7 @@ mod query;
 mod questions;
 mod refusal;
 mod sending;
+mod waiting;
 
 use std::collections::BTreeSet;
 
@@ -48,6 +49,7 @@ pub use query::{Purpose, Query};
 pub use questions::{Answer, CanSend, Inquiry, MaySend};
 pub use refusal::{Refused, Settled};
 pub use sending::{Plan, Sent};
+pub use waiting::WaitingRecord;
 
 /// How long the limits are asked for after a login at the latest. They are asked for when the server
 /// has delivered what it kept, and that end may never be announced.
@@ -56,14 +58,15 @@ const BOOTSTRAP: Millis = Millis::from_secs(10);
 /// The machine of one account.
 #[derive(Debug)]
 pub struct Account {
+    /// Owner of the rows about messages of this device.
+    slot: Scope,
     tokens: Tokens,
     props: Props,
     timelock: Timelock,
     capping: Capping,
     breaker: Breaker,
     silent: Watch,
-    /// `None` before the first connection.
-    pruner: Option<Pruner>,
+    pruner: Pruner,
     settings: Settings,
     queries: Vec<Query>,
     stanzas: Vec<Node>,
@@ -71,7 +74,6 @@ pub struct Account {
     /// 463s that wait for the pull.
     open: Vec<Refused>,
     settled: Vec<Settled>,
-    waiting: refusal::Waiting,
     heard: Heard,
     online: bool,
     /// When the limits are asked for, after a login.
@@ -79,8 +81,9 @@ pub struct Account {
     /// They were asked for on this connection.
     bootstrapped: bool,
     background: Background,
-    /// When the known end of a lock passes, when the props are due, and when the quota is.
-    wound: [Option<Mono>; 3],
+    /// When the known end of a lock passes, when the props are due, when the quota is, and when a
+    /// message counts as dropped.
+    wound: [Option<Mono>; 4],
 }
 
 /// What a host may choose for an account.
@@ -106,11 +109,17 @@ pub struct Background {
 
 impl Account {
     /// The machine of `own` with what is stored; `None` when the account has no name. What was
-    /// stored under our phone number while nobody knew our LID comes along.
+    /// stored under our phone number while nobody knew our LID comes along. Rows about single
+    /// messages belong to `slot`.
     ///
     /// # Errors
     /// What the store says.
-    pub fn load(cx: &mut Cx<'_>, own: Own, settings: Settings) -> Result<Option<Self>, Fault> {
+    pub fn load(
+        cx: &mut Cx<'_>,
+        slot: &Scope,
+        own: Own,
+        settings: Settings,
+    ) -> Result<Option<Self>, Fault> {
         if let Names {
             lid: Some(lid),
             pn: Some(pn),
@@ -129,26 +138,26 @@ impl Account {
         };
         tokens.hold_issues(true);
         let mut account = Self {
+            slot: slot.clone(),
             tokens,
             props,
             timelock: Timelock::load(txn, &scope)?,
             capping: Capping::load(txn, &scope)?,
             breaker: Breaker::load(txn, &scope)?,
-            silent: Watch::default(),
-            pruner: None,
+            silent: Watch::load(txn, slot)?,
+            pruner: Pruner::load(txn, &scope)?,
             settings,
             queries: Vec::new(),
             stanzas: Vec::new(),
             followed: BTreeSet::new(),
             open: Vec::new(),
             settled: Vec::new(),
-            waiting: refusal::Waiting::default(),
             heard: Heard::default(),
             online: false,
             bootstrap: None,
             bootstrapped: false,
             background: Background::default(),
-            wound: [None; 3],
+            wound: [None; 4],
         };
         account.tokens.count_damaged(txn.damaged() - damaged);
         account.props_changed();
@@ -165,8 +174,10 @@ impl Account {
         let own = self.own().clone();
         let key = own.account().ok_or(nameless.clone())?;
         while adopt::forget_account(cx, &key)? == Forgotten::More {}
+        self.silent.clear(cx);
+        waiting::clear(cx, &self.slot)?;
         journal::note_account(cx, self.scope(), What::Forgotten, now)?;
-        let fresh = Self::load(cx, own, self.settings.clone())?.ok_or(nameless)?;
+        let fresh = Self::load(cx, &self.slot, own, self.settings.clone())?.ok_or(nameless)?;
         let old = std::mem::replace(self, fresh);
         self.background = old.background;
         if old.online {
@@ -201,13 +212,12 @@ impl Account {
     }
 
     /// The connection is up and logged in: queries leave from now on.
-    pub fn connected(&mut self, cx: &Cx<'_>, now: UnixSeconds) {
+    pub fn connected(&mut self, cx: &mut Cx<'_>, now: UnixSeconds) {
         self.online = true;
         self.bootstrap = Some(cx.now.mono.plus(BOOTSTRAP));
         self.bootstrapped = false;
         self.tokens.hold_issues(false);
-        self.pruner
-            .get_or_insert_with(|| Pruner::start(cx.now.mono));
+        self.pruner.start(cx, now);
         self.props.notified();
         self.ask_props(cx, now);
     }
@@ -240,9 +250,7 @@ impl Account {
     /// What the store says.
     pub fn stop(&mut self, cx: &mut Cx<'_>, now: UnixSeconds) -> Result<(), Fault> {
         self.tokens.stop();
-        if let Some(pruner) = &mut self.pruner {
-            pruner.stop();
-        }
+        self.pruner.stop();
         self.settle_open(cx, false, now)?;
         self.disconnected();
         Ok(())
@@ -265,8 +273,7 @@ impl Account {
         let due = [
             self.tokens.deadline(),
             self.bootstrap,
-            self.silent.deadline(),
-            self.pruner.as_ref().and_then(Pruner::deadline),
+            self.pruner.deadline(),
         ];
         let all = due.into_iter().chain(self.wound).flatten();
         all.filter(|_| self.online).min()
@@ -289,8 +296,11 @@ impl Account {
             }
         }
         self.ask_props(cx, now);
-        for (peer, ids) in self.silent.due(cx.now.mono) {
-            cx.effect(Event::SilentDrop { peer, ids });
+        // Before the end of the backlog the receipts may lie in it.
+        if self.bootstrapped {
+            for (peer, ids) in self.silent.due(cx, now) {
+                cx.effect(Event::SilentDrop { peer, ids });
+            }
         }
         if self.capping.is_stale(now, &self.props.capping()) {
             self.capping.refreshing(now);
@@ -301,9 +311,7 @@ impl Account {
         }
         let due = self.tokens.tick(cx.now.mono);
         self.issue(due);
-        if let Some(pruner) = &mut self.pruner {
-            pruner.tick(cx, &mut self.tokens, now)?;
-        }
+        self.pruner.tick(cx, &mut self.tokens, now)?;
         Ok(())
     }
 
@@ -313,6 +321,9 @@ impl Account {
             self.timelock.deadline(now, server),
             self.props.deadline(now.mono, server),
             self.capping.refresh_at(now, server, &self.props.capping()),
+            self.bootstrapped
+                .then(|| self.silent.deadline(now, server))
+                .flatten(),
         ];
     }
 }

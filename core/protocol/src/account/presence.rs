@@ -93,9 +93,10 @@ mod tests {
     const LID: &str = "100000000000001";
 
     fn account(bench: &mut Bench) -> Account {
+        let slot = bench.slot.clone();
         bench.run(|cx| {
             let own = Own::new(Some(&Jid::lid("9")), None).unwrap();
-            let mut account = Account::load(cx, own, Settings::default())?.unwrap();
+            let mut account = Account::load(cx, &slot, own, Settings::default())?.unwrap();
             account.connected(cx, NOW);
             Ok(account)
         })

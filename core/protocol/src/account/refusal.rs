@@ -3,9 +3,7 @@
 //! A 463 means several things. One pull of the account's timelock, shared by all refusals of the
 //! moment, tells them apart; nothing is ever sent again by itself.
 
-use std::collections::BTreeMap;
-
-use crate::account::Account;
+use crate::account::{Account, waiting};
 use crate::error::Fault;
 use crate::event::Event;
 use crate::jid::Jid;
@@ -14,7 +12,7 @@ use crate::limits::gate::RecipientHint;
 use crate::limits::pull::{Pull, Reason};
 use crate::limits::timelock;
 use crate::mex::Question;
-use crate::peer::{Names, PeerKey};
+use crate::peer::Names;
 use crate::tctoken::AttachRecord;
 use crate::tctoken::policy::{MessageKind, class};
 use crate::tctoken::timeline::What;
@@ -46,28 +44,6 @@ pub struct Settled {
     pub id: MessageId,
     /// What it meant.
     pub refusal: Refusal,
-}
-
-/// Contacts whose refused messages are remembered at a time.
-const MOST_WAITING: usize = 256;
-
-/// Refused messages of one contact that are remembered.
-const MOST_IDS: usize = 16;
-
-/// Messages that a token of their contact may help, since the start of this process.
-#[derive(Debug, Default)]
-pub(super) struct Waiting(BTreeMap<PeerKey, Vec<MessageId>>);
-
-impl Waiting {
-    fn add(&mut self, peer: PeerKey, id: MessageId) {
-        if self.0.len() >= MOST_WAITING && !self.0.contains_key(&peer) {
-            self.0.pop_first();
-        }
-        let ids = self.0.entry(peer).or_default();
-        if ids.len() < MOST_IDS {
-            ids.push(id);
-        }
-    }
 }
 
 impl Account {
@@ -171,7 +147,7 @@ impl Account {
         let waits_for_token = refused.code == code::REACHOUT
             && matches!(refusal.next(), Next::AskContactToWrite | Next::WaitUntil(_));
         if let Some(peer) = names.canonical().filter(|_| waits_for_token) {
-            self.waiting.add(peer.clone(), refused.id.clone());
+            waiting::add(cx, &self.slot, peer, &refused.id, now)?;
         }
         self.follow_up(cx, diagnosis.cause, now);
         self.settled.push(Settled {
@@ -247,27 +223,24 @@ impl Account {
 
     /// A new token of a contact: messages that were refused for want of it may be sent again, by
     /// the host.
-    pub(super) fn may_retry(&mut self, cx: &mut Cx<'_>, names: &Names) {
-        for peer in [&names.lid, &names.pn].into_iter().flatten() {
-            if let Some(ids) = self.waiting.0.remove(peer) {
-                cx.effect(Event::MayRetry {
-                    peer: peer.clone(),
-                    ids,
-                });
-            }
+    pub(super) fn may_retry(&self, cx: &mut Cx<'_>, names: &Names) -> Result<(), Fault> {
+        let ids = waiting::take(cx, &self.slot, names)?;
+        if let Some(peer) = names.canonical().filter(|_| !ids.is_empty()) {
+            let peer = peer.clone();
+            cx.effect(Event::MayRetry { peer, ids });
         }
+        Ok(())
     }
 
     /// As [`Account::may_retry`] for everybody whose token came in this step: there may be many.
     pub(super) fn all_may_retry(&mut self, cx: &mut Cx<'_>, now: UnixSeconds) -> Result<(), Fault> {
-        let waiting: Vec<PeerKey> = self.waiting.0.keys().cloned().collect();
-        for peer in waiting {
+        for peer in waiting::peers(&cx.txn, &self.slot)? {
             let to = peer.jid();
             let names = self.names(&cx.txn, &to)?;
             let attach = self.attach(&cx.txn, &to, &names, MessageKind::Content, now);
             let new = self.tokens.received_at(&cx.txn, &names)? == Some(now);
             if new && attach.has_token() {
-                self.may_retry(cx, &names.including(peer));
+                self.may_retry(cx, &names.including(peer))?;
             }
         }
         Ok(())

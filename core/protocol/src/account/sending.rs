@@ -178,15 +178,15 @@ impl Account {
         let locked = matches!(self.timelock.phase(now), timelock::Phase::Active { .. });
         if let Some(peer) = names.canonical().filter(|peer| !self.own().is(peer)) {
             let peer = peer.clone();
-            self.silent.accepted(id.clone(), peer, cx.now.mono, locked);
+            self.silent.accepted(cx, id.clone(), peer, now, locked);
         }
         Ok(())
     }
 
     /// A device of somebody else has these messages of ours.
-    pub fn arrived(&mut self, ids: &[MessageId]) {
+    pub fn arrived(&mut self, cx: &mut Cx<'_>, ids: &[MessageId]) {
         for id in ids {
-            self.silent.receipt(id);
+            self.silent.receipt(cx, id);
         }
     }
 

@@ -70,14 +70,15 @@ impl Guest {
     ) -> Result<(Self, Step), Fault> {
         let mut opened = None;
         let step = txn::step(now, rng, reader, |cx| {
-            let account = Account::load(cx, own, config.account.clone())?;
+            let slot = Scope::slot(name);
+            let account = Account::load(cx, &slot, own, config.account.clone())?;
             let mut account = account.ok_or(Fault::Bug("an account has a name"))?;
             account.connected(cx, now.unix());
             let prefix = format!("sp{:x}-", cx.rng.below(1 << 24));
             // A host may report work of the guest that was here before.
             let first = u64::from(cx.rng.below(1 << 20)) << 24;
             let mut guest = Self {
-                slot: Scope::slot(name),
+                slot,
                 account,
                 config,
                 clock: ServerClock::default(),
@@ -218,7 +219,7 @@ impl Guest {
                 self.account.feed_props(cx, &values, now);
             }
             Fact::RefreshLimits => self.account.refresh_limits(cx),
-            Fact::Receipt(ids) => self.account.arrived(&ids),
+            Fact::Receipt(ids) => self.account.arrived(cx, &ids),
             Fact::RowPut(put) => self.row_put(cx, &put)?,
             Fact::Salt(salt) => {
                 self.cache.clear();

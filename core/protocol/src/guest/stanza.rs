@@ -22,7 +22,7 @@ impl Guest {
             "message" => self.message_stanza(cx, node),
             "notification" => self.notification_stanza(cx, node),
             "receipt" => {
-                self.receipt_stanza(node);
+                self.receipt_stanza(cx, node);
                 Ok(())
             }
             "success" => {
@@ -87,13 +87,13 @@ impl Guest {
         }
     }
 
-    fn receipt_stanza(&mut self, receipt: &Node) {
+    fn receipt_stanza(&mut self, cx: &mut Cx<'_>, receipt: &Node) {
         let from = receipt
             .address("participant")
             .or_else(|| receipt.address("from"));
         let theirs = from.is_some_and(|from| !self.account.is_own(&from));
         if theirs && !receipt.is("type", "retry") {
-            self.account.arrived(&ack::receipt_ids(receipt));
+            self.account.arrived(cx, &ack::receipt_ids(receipt));
         }
     }
 }

@@ -260,7 +260,7 @@ impl Session {
         };
         let nameless = Fault::Bug("a linked device has an account");
         let own = Own::new(paired.lid.as_ref(), Some(&paired.jid)).ok_or(nameless.clone())?;
-        let account = Account::load(cx, own, self.config.account.clone())?;
+        let account = Account::load(cx, &self.slot, own, self.config.account.clone())?;
         self.account = Some(account.ok_or(nameless)?);
         self.tell_background();
         Ok(())

@@ -233,7 +233,7 @@ impl Session {
                 .as_mut()
                 .filter(|account| !account.is_own(&from))
             {
-                account.arrived(&ids);
+                account.arrived(cx, &ids);
             }
             cx.effect(Event::Receipt { ids, from, kind, t });
         }

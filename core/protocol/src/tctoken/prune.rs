@@ -10,6 +10,8 @@
 
 use core::fmt;
 
+use prost::Message;
+
 use crate::error::{Fault, StoreError};
 use crate::peer::{Names, PeerKey};
 use crate::tctoken::Tokens;
@@ -17,14 +19,17 @@ use crate::tctoken::bucket::Window;
 use crate::tctoken::record::TokenRecord;
 use crate::tctoken::timeline::{Timeline, What};
 use crate::time::{Millis, Mono, UnixSeconds};
-use crate::txn::{Cx, Key, Namespace, Record};
+use crate::txn::{Cx, Kept, Key, Namespace, Record, Scope, Txn};
 
 /// Rows that one call looks at. More makes longer commits, which sends of other accounts wait for.
 pub const BATCH: usize = 1_000;
 
-/// Time from one run to the next, and from the start to the first run: WhatsApp Web's. A start
-/// itself is a busy time, and the windows may not be known yet.
+/// Time from one run to the next, and from the first start to the first run: WhatsApp Web's.
 pub const EVERY: Millis = Millis::from_secs(86_400);
+
+/// Time from a start to a run that is overdue. A start is a busy time, and the windows may not be
+/// known yet; much longer would never come for a program that is restarted often.
+pub const SETTLE: Millis = Millis::from_secs(60);
 
 /// Time between two batches of a run.
 pub const SPACING: Millis = Millis::from_secs(1);
@@ -57,7 +62,7 @@ enum Stage {
 
 /// The stamps from which things are kept.
 #[derive(Clone, Copy, Debug)]
-struct Kept {
+struct Cutoffs {
     theirs: UnixSeconds,
     ours: UnixSeconds,
 }
@@ -77,7 +82,7 @@ impl Tokens {
         let (Some(receive), Some(send)) = (self.props.receive, self.props.send) else {
             return Ok(Pruned::default());
         };
-        let kept = Kept {
+        let kept = Cutoffs {
             theirs: one_more(receive, now),
             ours: send.cutoff(now),
         };
@@ -110,7 +115,7 @@ impl Tokens {
         cx: &mut Cx<'_>,
         id: &[u8],
         row: &[u8],
-        (kept, now): (Kept, UnixSeconds),
+        (kept, now): (Cutoffs, UnixSeconds),
         pruned: &mut Pruned,
     ) -> Result<(), StoreError> {
         let Some(mut record) = self.readable::<TokenRecord>(row)? else {
@@ -137,7 +142,7 @@ impl Tokens {
         cx: &mut Cx<'_>,
         id: &[u8],
         row: &[u8],
-        kept: Kept,
+        kept: Cutoffs,
         pruned: &mut Pruned,
     ) -> Result<(), StoreError> {
         let since = kept.theirs.min(kept.ours);
@@ -164,25 +169,59 @@ impl Tokens {
     }
 }
 
-/// When to prune: a run a day, in spaced batches.
+/// When to prune: a run a day, in spaced batches. The day is counted over restarts, or a program
+/// that starts anew each night would never prune.
 #[derive(Debug)]
 pub struct Pruner {
+    row: Kept<PrunerRecord>,
     due: Option<Mono>,
-    run: Mono,
+    run: (Mono, UnixSeconds),
     cursor: Option<Cursor>,
+    stopped: bool,
 }
 
+/// The stored state.
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+pub struct PrunerRecord {
+    /// Server time at which the last whole run began, or of the first start; Unix seconds.
+    #[prost(int64, tag = "1")]
+    pub last: i64,
+}
+
+crate::prost_record!(PrunerRecord, Limits, version 1);
+
 impl Pruner {
-    /// The first run is a day after the start at `now`.
-    pub const fn start(now: Mono) -> Self {
-        Self {
-            due: Some(now.plus(EVERY)),
-            run: now,
+    /// The state as stored; nothing is due before [`Pruner::start`].
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn load(txn: &Txn<'_>, account: &Scope) -> Result<Self, StoreError> {
+        Ok(Self {
+            row: Kept::load(txn, account, "pruner")?,
+            due: None,
+            run: Default::default(),
             cursor: None,
-        }
+            stopped: false,
+        })
     }
 
-    /// When [`Pruner::tick`] has something to do; `None` after [`Pruner::stop`].
+    /// The account is in use at server time `now`: the next run is a day after the last one, the
+    /// first one a day after the first start. Later calls do nothing.
+    pub fn start(&mut self, cx: &mut Cx<'_>, now: UnixSeconds) {
+        if self.stopped || self.due.is_some() {
+            return;
+        }
+        let last = self.row.get().map(|row| UnixSeconds(row.last));
+        // A time that lies ahead is of a clock that was wrong.
+        let last = last.filter(|last| *last <= now).unwrap_or(now);
+        self.row.put(cx, PrunerRecord { last: last.0 });
+        let age = Millis::from_secs(u64::try_from(now.since(last)).unwrap_or(0));
+        let wait = Millis(EVERY.0.saturating_sub(age.0)).max(SETTLE);
+        self.due = Some(cx.now.mono.plus(wait));
+    }
+
+    /// When [`Pruner::tick`] has something to do; `None` before [`Pruner::start`] and after
+    /// [`Pruner::stop`].
     pub const fn deadline(&self) -> Option<Mono> {
         self.due
     }
@@ -202,20 +241,25 @@ impl Pruner {
             return Ok(Pruned::default());
         }
         if self.cursor.is_none() {
-            self.run = mono;
+            self.run = (mono, now);
         }
         let pruned = tokens.prune(cx, self.cursor.take(), now)?;
         self.cursor.clone_from(&pruned.next);
+        let (began, last) = self.run;
         self.due = Some(match self.cursor {
             Some(_) => mono.plus(SPACING),
-            None => self.run.plus(EVERY),
+            None => began.plus(EVERY),
         });
+        if self.cursor.is_none() {
+            self.row.put(cx, PrunerRecord { last: last.0 });
+        }
         Ok(pruned)
     }
 
     /// Nothing is pruned any more, not even the rest of a run.
     pub fn stop(&mut self) {
         self.due = None;
+        self.stopped = true;
     }
 }
 
@@ -246,4 +290,16 @@ fn next(stage: Stage, rows: usize, last: Option<&[u8]>) -> Option<Cursor> {
 
 fn peer(id: &[u8]) -> Option<PeerKey> {
     PeerKey::parse_storage(core::str::from_utf8(id).ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bytes_of_a_row_never_change() {
+        let record = PrunerRecord { last: 5 };
+        assert_eq!(hex::encode(record.to_row()), "010805");
+        assert_eq!(PrunerRecord::from_row(&record.to_row()), Ok(record));
+    }
 }

@@ -7,6 +7,7 @@ mod facts;
 mod plans;
 mod questions;
 mod refusals;
+mod restarts;
 mod rows;
 mod work;
 mod world;
