@@ -122,8 +122,8 @@ impl Account {
         self.command(Command::ForgetAccount)
     }
 
-    /// Sends a text. `to` is `<digits>@s.whatsapp.net`, `<digits>@lid` or the digits of a number.
-    /// Returns at once; the outcome is in the [`Sending`].
+    /// Sends a text. `to` is `<digits>@s.whatsapp.net`, `<digits>@lid`, the digits of a number, or a
+    /// group, `<id>@g.us`. Returns at once; the outcome is in the [`Sending`].
     ///
     /// # Errors
     /// [`ApiMisuse::BadAddress`], [`EngineError::Closed`], [`EngineError::Forked`].
@@ -133,7 +133,7 @@ impl Account {
         body: &str,
         options: SendOptions,
     ) -> Result<Sending, EngineError> {
-        let to = Jid::recipient(to).ok_or(ApiMisuse::BadAddress)?;
+        let to = Jid::chat(to).ok_or(ApiMisuse::BadAddress)?;
         self.send(to, Content::Text(body.into()), options)
     }
 

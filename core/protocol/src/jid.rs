@@ -138,6 +138,14 @@ impl Jid {
         jid.is_user().then(|| jid.account())
     }
 
+    /// The chat a host names: a [`Jid::recipient`], or a group, `<id>@g.us`. `None` for anything one
+    /// cannot send to.
+    pub fn chat(text: &str) -> Option<Self> {
+        let group =
+            |jid: &Self| jid.server == Server::Group && jid.device == 0 && !jid.user.is_empty();
+        Self::recipient(text).or_else(|| text.parse().ok().filter(group))
+    }
+
     /// A LID account.
     pub fn lid(digits: impl Into<Box<str>>) -> Self {
         Self::user(digits, Server::Lid)
@@ -316,6 +324,17 @@ mod tests {
         }
         assert_eq!(reveal("77@lid"), Some("77@lid".into()));
         for text in ["", "+4915551", "1@g.us", "s.whatsapp.net", "@lid", "1@"] {
+            assert_eq!(reveal(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_chat_may_be_a_group_too() {
+        let reveal = |text| Jid::chat(text).map(|jid| jid.reveal());
+        for text in ["1203630@g.us", "4915551-1400000000@g.us", "77@lid"] {
+            assert_eq!(reveal(text), Some(text.into()));
+        }
+        for text in ["", "@g.us", "g.us", "1:2@g.us", "1@call"] {
             assert_eq!(reveal(text), None, "{text}");
         }
     }

@@ -125,6 +125,24 @@ impl Account {
         Ok(())
     }
 
+    /// [`Account::learn`] for many pairs, with few reads.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn learn_all(
+        &mut self,
+        cx: &mut Cx<'_>,
+        slot: &Scope,
+        pairs: &[Mapping],
+    ) -> Result<(), Fault> {
+        let learned = lidmap::learn_all(cx, self.tokens.scope(), slot, pairs)?;
+        let new = pairs.iter().zip(learned);
+        for (pair, _) in new.filter(|(_, learned)| *learned != Learned::Known) {
+            self.tokens.mapping_learned(cx, &pair.pn(), &pair.lid())?;
+        }
+        Ok(())
+    }
+
     /// The keys of a contact's primary device are new.
     ///
     /// # Errors

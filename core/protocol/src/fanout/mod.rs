@@ -6,6 +6,7 @@
 //! Everything in one stanza is in one namespace, that of `to`; sessions always lie at the LID when
 //! it is known, whatever the wire says. Our own phone (device 0) is never dropped.
 
+pub mod group;
 pub mod stanza;
 
 use crate::devices;

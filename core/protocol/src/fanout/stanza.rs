@@ -65,8 +65,7 @@ pub fn message(parts: MessageStanza<'_>) -> Node {
         stanza.push(meta);
     }
     if let Some(token) = parts.reporting {
-        let token = Node::new("reporting_token").attr("v", "2").bytes(token);
-        stanza.push(Node::new("reporting").child(token));
+        stanza.push(reporting(token));
     }
     if let Some(token) = parts.attach.node() {
         stanza.push(token);
@@ -123,7 +122,13 @@ pub fn resend(parts: ResendStanza<'_>) -> Node {
     stanza
 }
 
-fn ciphertext(enc: Ciphertext) -> Node {
+/// What lets a recipient report the message.
+pub(super) fn reporting(token: [u8; 16]) -> Node {
+    let token = Node::new("reporting_token").attr("v", "2").bytes(token);
+    Node::new("reporting").child(token)
+}
+
+pub(super) fn ciphertext(enc: Ciphertext) -> Node {
     Node::new("enc")
         .attr("v", "2")
         .attr("type", enc.kind.as_str())

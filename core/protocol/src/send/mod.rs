@@ -23,11 +23,12 @@ use crate::verdict::MessageId;
 /// A message that has not left yet.
 #[derive(Debug)]
 pub struct Outgoing {
-    /// The operation to answer.
-    pub op: OpId,
+    /// The operation to answer; `None` when the outbox has the message and the operation: it left
+    /// before, and is being built anew.
+    pub op: Option<OpId>,
     /// Its id.
     pub id: MessageId,
-    /// The account as the host named it.
+    /// The account as the host named it, or the group.
     pub to: Jid,
     /// What the host knows about the recipient.
     pub hint: RecipientHint,
@@ -54,6 +55,8 @@ impl core::fmt::Debug for Payload {
 /// What a message waits for.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Stage {
+    /// The metadata of its group.
+    Grouping,
     /// Prekey bundles of devices.
     Keying(BTreeSet<DeviceAddress>),
     /// Device lists of accounts.
@@ -75,6 +78,8 @@ pub struct Asked {
     pub props: bool,
     /// The server says that the number is on WhatsApp.
     pub registered: bool,
+    /// The metadata of its group.
+    pub group: bool,
     /// Device lists.
     pub lists: BTreeSet<PeerKey>,
     /// Bundles.
@@ -87,6 +92,10 @@ impl Outgoing {
         let goes_on = match (&self.stage, answered) {
             (Stage::Resolving(peer), Answered::Lid(answered)) if peer == answered => {
                 self.asked.lid = true;
+                true
+            }
+            (Stage::Grouping, Answered::Group(group)) if self.to == *group => {
+                self.asked.group = true;
                 true
             }
             (Stage::Listing(wanted), Answered::Lists(answered)) => {
@@ -132,6 +141,8 @@ impl Outgoing {
 /// A question of ours that was answered, or that nobody will answer any more.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Answered {
+    /// The metadata of this group.
+    Group(Jid),
     /// Bundles of these devices.
     Keys(BTreeSet<DeviceAddress>),
     /// The LID of this number.
@@ -146,7 +157,7 @@ mod tests {
 
     fn outgoing(stage: Stage) -> Outgoing {
         Outgoing {
-            op: OpId(1),
+            op: Some(OpId(1)),
             id: MessageId::parse("A").unwrap(),
             to: Jid::pn("1"),
             hint: RecipientHint::Ordinary,
@@ -168,6 +179,16 @@ mod tests {
         assert_ne!(message.stage, Stage::Ready);
         message.resume(&Answered::Lists([lid("2"), lid("3")].into()));
         assert_eq!(message.stage, Stage::Ready);
+    }
+
+    #[test]
+    fn a_message_waits_for_its_own_group() {
+        let mut message = outgoing(Stage::Grouping);
+        message.to = "1@g.us".parse().unwrap();
+        message.resume(&Answered::Group("2@g.us".parse().unwrap()));
+        assert_eq!(message.stage, Stage::Grouping);
+        message.resume(&Answered::Group(message.to.clone()));
+        assert_eq!((message.stage, message.asked.group), (Stage::Ready, true));
     }
 
     #[test]

@@ -8,14 +8,15 @@ use crate::effect::{Effect, OpId};
 use crate::error::Fault;
 use crate::event::Event;
 use crate::fanout::Target;
+use crate::groups;
 use crate::jid::Jid;
 use crate::peer::PeerKey;
 use crate::send::Outgoing;
 use crate::send::outbox::OutboxRecord;
-use crate::session::{Phase, Session, lose, refuse};
+use crate::session::{Phase, Session, lose};
 use crate::time::UnixSeconds;
 use crate::txn::Cx;
-use crate::verdict::{Cause, MessageId, Outcome, Refusal};
+use crate::verdict::{Cause, MessageId, Outcome};
 use crate::wap::Node;
 
 impl Session {
@@ -27,11 +28,7 @@ impl Session {
             std::mem::take(&mut self.sends).into_iter().partition(late);
         self.sends = rest;
         for send in late {
-            refuse(
-                cx,
-                send.op,
-                Refusal::local(Some(send.id), Cause::DeadlineBeforeSend),
-            );
+            self.end_send(cx, &send, Cause::DeadlineBeforeSend)?;
         }
         for send in &mut self.sends {
             send.resume_props(false, now);
@@ -65,12 +62,16 @@ impl Session {
     fn accepted(&mut self, cx: &mut Cx<'_>, ack: &Node, id: MessageId) -> Result<(), Fault> {
         let server_time = ack.number("t").map(UnixSeconds);
         if let Some((op, record)) = self.outbox.answered(cx, &self.slot, &id)? {
-            if let Some(theirs) = ack.text("phash") {
+            let theirs = ack.text("phash");
+            let to = record.recipient();
+            if to.as_ref().is_some_and(groups::is_group) {
+                self.group_took(cx, &record, theirs.as_deref())?;
+            } else if let Some(theirs) = theirs {
                 self.compare_devices(cx, &record, &theirs)?;
             }
             let attached = record.attached();
             let now = self.server_now(cx);
-            if let (Some(account), Some(to)) = (&mut self.account, record.recipient()) {
+            if let (Some(account), Some(to)) = (&mut self.account, to.filter(Jid::is_user)) {
                 account.accepted(cx, &id, &to, attached, now)?;
             }
             self.done(
@@ -88,6 +89,9 @@ impl Session {
 
     fn nacked(&mut self, cx: &mut Cx<'_>, id: &MessageId, code: u16) -> Result<(), Fault> {
         if matches!(code, 408 | 429 | 500 | 503) && self.outbox.busy(cx.now.mono, id) {
+            return Ok(());
+        }
+        if self.group_refused(cx, id, code)? {
             return Ok(());
         }
         let Some((op, record)) = self.outbox.answered(cx, &self.slot, id)? else {

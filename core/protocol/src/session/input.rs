@@ -75,7 +75,7 @@ pub enum Command {
 /// A message to send.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct SendRequest {
-    /// The account to send to; a device part is ignored.
+    /// The account to send to, whose device part is ignored, or a group.
     pub to: Jid,
     /// What to send.
     pub content: Content,

@@ -8,6 +8,7 @@
 //! dropped and opened again.
 
 mod answers;
+mod group;
 mod history;
 mod input;
 mod media;
@@ -17,6 +18,7 @@ mod pairing;
 mod queries;
 mod receive;
 mod retry;
+mod roster;
 mod route;
 mod sending;
 
@@ -67,6 +69,8 @@ pub struct Session {
     /// Operations of refused messages whose cause is not known yet.
     refused: BTreeMap<MessageId, Option<OpId>>,
     retries: retry::Counts,
+    /// How often we encrypted a group message anew, by device.
+    answered_retries: retry::Counts,
     media: media::Media,
     history: history::Parts,
     /// Inputs that made no sense and were answered, but changed nothing.
@@ -105,6 +109,7 @@ impl Session {
                 outbox,
                 refused: BTreeMap::new(),
                 retries: retry::Counts::default(),
+                answered_retries: retry::Counts::default(),
                 media: media::Media::default(),
                 history: history::Parts::load(&cx.txn, &slot)?,
                 ignored: 0,
@@ -278,9 +283,9 @@ impl Session {
     }
 
     fn cancel(&mut self, cx: &mut Cx<'_>, op: OpId) -> Result<(), Fault> {
-        if let Some(at) = self.sends.iter().position(|send| send.op == op) {
+        if let Some(at) = self.sends.iter().position(|send| send.op == Some(op)) {
             let send = self.sends.remove(at);
-            refuse(cx, send.op, Refusal::local(Some(send.id), Cause::Cancelled));
+            self.end_send(cx, &send, Cause::Cancelled)?;
         } else if let Some(id) = self.outbox.cancel(op) {
             lose(cx, op, id, true);
         }
@@ -305,9 +310,7 @@ impl Session {
     }
 
     fn stop(&mut self, cx: &mut Cx<'_>) -> Result<(), Fault> {
-        for send in std::mem::take(&mut self.sends) {
-            refuse(cx, send.op, Refusal::local(Some(send.id), Cause::Cancelled));
-        }
+        self.drop_sends(cx, Cause::Cancelled);
         for (op, id) in self.outbox.release() {
             lose(cx, op, id, false);
         }

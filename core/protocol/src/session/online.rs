@@ -15,7 +15,7 @@ use crate::stream::offline;
 use crate::time::{Millis, UnixSeconds};
 use crate::txn::Cx;
 use crate::txn::Scope;
-use crate::verdict::{Cause, Refusal};
+use crate::verdict::Cause;
 use crate::wap::Node;
 
 /// How long the server may take to accept a login (spec: 30 s).
@@ -174,9 +174,7 @@ impl Session {
 
     /// The link is gone: nothing of this device is worth anything any more.
     pub(super) fn forget(&mut self, cx: &mut Cx<'_>) -> Result<(), Fault> {
-        for send in std::mem::take(&mut self.sends) {
-            super::refuse(cx, send.op, Refusal::local(Some(send.id), Cause::LoggedOut));
-        }
+        self.drop_sends(cx, Cause::LoggedOut);
         for (op, id) in self.outbox.release() {
             super::lose(cx, op, id, false);
         }

@@ -3,17 +3,18 @@
 use std::collections::BTreeSet;
 
 use crate::account::Account;
+use crate::devices::DeviceList;
 use crate::error::Fault;
 use crate::jid::Jid;
 use crate::pair::code::CodeStep;
 use crate::peer::{DeviceAddress, PeerKey};
 use crate::send::{Answered, Stage};
-use crate::session::{Phase, Session, refuse};
+use crate::session::{Phase, Session};
 use crate::stream::iq::IqEnd;
 use crate::time::UnixSeconds;
 use crate::txn::Cx;
 use crate::usync;
-use crate::verdict::{Cause, Outcome, Refusal};
+use crate::verdict::{Cause, Outcome};
 use crate::wap::Node;
 use crate::{account, devices, lidmap, prekeys};
 
@@ -24,6 +25,8 @@ pub(super) enum Purpose {
     Active,
     /// Number of one-time keys the server still has.
     Count,
+    /// The metadata of this group.
+    Group(Jid),
     /// Bundles of these devices.
     Keys(BTreeSet<DeviceAddress>),
     /// Hosts for blobs.
@@ -65,6 +68,7 @@ impl Session {
                     self.progress(cx)?;
                 }
             }
+            Purpose::Group(group) => self.group_told(cx, group, &end)?,
             Purpose::Keys(asked) => {
                 if let IqEnd::Result(answer) = &end {
                     self.bundles(cx, answer)?;
@@ -93,17 +97,18 @@ impl Session {
 
     /// Lets the messages go on that waited for this answer, or refuses them if there was none.
     /// After a lost connection they ask again.
-    fn resume(&mut self, cx: &mut Cx<'_>, answered: &Answered, end: &IqEnd) -> Result<(), Fault> {
+    pub(super) fn resume(
+        &mut self,
+        cx: &mut Cx<'_>,
+        answered: &Answered,
+        end: &IqEnd,
+    ) -> Result<(), Fault> {
         if matches!(end, IqEnd::Disconnected) {
             return Ok(());
         }
         for mut send in std::mem::take(&mut self.sends) {
             if send.resume(answered) && end.result().is_none() {
-                refuse(
-                    cx,
-                    send.op,
-                    Refusal::local(Some(send.id), Cause::ServerBusy),
-                );
+                self.end_send(cx, &send, Cause::ServerBusy)?;
             } else {
                 self.sends.push(send);
             }
@@ -142,17 +147,34 @@ impl Session {
             return Ok(());
         };
         let scope = account.scope().clone();
-        for pair in answer.mappings() {
-            self.learn(cx, &pair)?;
-        }
+        let mappings: Vec<_> = answer.mappings().collect();
+        self.learn_all(cx, &mappings)?;
         for user in &answer.users {
             let peer = user.jid.as_ref().and_then(PeerKey::of);
             if let (Some(peer), Some(reported)) = (peer, &user.devices) {
                 let key = lidmap::canonical(&cx.txn, &scope, &peer)?;
-                devices::record(cx, &self.slot, &key, reported)?;
+                let known = devices::load(&cx.txn, &self.slot, &key)?;
+                let told = devices::record(cx, &self.slot, &key, reported)?;
+                let raw_id = |list: Option<DeviceList>| list.and_then(|list| list.raw_id);
+                let (before, after) = (raw_id(known), raw_id(told));
+                if before.is_some() && before != after {
+                    self.rotate_groups_of(cx, &key)?;
+                }
             }
         }
         Ok(())
+    }
+
+    /// [`Session::learn`] for many pairs, with few reads.
+    pub(super) fn learn_all(
+        &mut self,
+        cx: &mut Cx<'_>,
+        pairs: &[lidmap::Mapping],
+    ) -> Result<(), Fault> {
+        match &mut self.account {
+            Some(account) => account.learn_all(cx, &self.slot, pairs),
+            None => Ok(()),
+        }
     }
 
     /// Stores a pair of PN and LID and lets everything keyed by either follow.
@@ -205,9 +227,12 @@ impl Session {
                 wanted.retain(|peer| !asked.contains(peer));
             }
         }
-        let users: Vec<_> = wanted.iter().map(PeerKey::jid).collect();
-        for query in usync::device_queries(cx.rng, &users) {
-            self.ask(cx, query, Purpose::Lists(wanted.clone()));
+        let wanted: Vec<PeerKey> = wanted.into_iter().collect();
+        for batch in wanted.chunks(usync::BATCH) {
+            let users: Vec<_> = batch.iter().map(PeerKey::jid).collect();
+            for query in usync::device_queries(cx.rng, &users) {
+                self.ask(cx, query, Purpose::Lists(batch.iter().cloned().collect()));
+            }
         }
     }
 
@@ -217,9 +242,12 @@ impl Session {
                 wanted.retain(|device| !asked.contains(device));
             }
         }
-        let jids: Vec<_> = wanted.iter().map(DeviceAddress::jid).collect();
-        for query in prekeys::fetch::queries(&jids) {
-            self.ask(cx, query, Purpose::Keys(wanted.clone()));
+        let wanted: Vec<DeviceAddress> = wanted.into_iter().collect();
+        for batch in wanted.chunks(prekeys::fetch::BATCH) {
+            let jids: Vec<_> = batch.iter().map(DeviceAddress::jid).collect();
+            for query in prekeys::fetch::queries(&jids) {
+                self.ask(cx, query, Purpose::Keys(batch.iter().cloned().collect()));
+            }
         }
     }
 

@@ -7,15 +7,17 @@
 //! was not answered is delivered again, and the ratchet then knows it as a duplicate.
 
 use prost::Message as _;
+use prost::encoding::{DecodeContext, decode_key, skip_field};
 
 use crate::error::Fault;
 use crate::event::{Event, IncomingMessage, ReceiptKind};
+use crate::groups;
 use crate::jid::Jid;
 use crate::lidmap::{self, Mapping};
 use crate::pb;
 use crate::peer::DeviceAddress;
 use crate::session::Session;
-use crate::signal::{self, DecryptError, EncType, padding};
+use crate::signal::{self, DecryptError, EncType, padding, senderkey};
 use crate::stream::ack;
 use crate::time::UnixSeconds;
 use crate::txn::Cx;
@@ -48,7 +50,7 @@ impl Session {
         let mut failed = None;
         let mut opened = 0;
         for enc in message.all("enc") {
-            match self.open_enc(cx, &source.sender, enc)? {
+            match self.open_enc(cx, &source, enc)? {
                 Some(Ok(plaintext)) => {
                     opened += 1;
                     self.plaintext(cx, message, &source, &plaintext)?;
@@ -60,7 +62,7 @@ impl Session {
         }
         match failed {
             Some(error) => self.ask_again(cx, message, &source.id, &source.sender, &error, &own)?,
-            None if opened > 0 && source.pairwise => {
+            None if opened > 0 && (source.pairwise || groups::is_group(&source.chat)) => {
                 self.answer(cx, ack::delivery(message, source.from_me));
             }
             None => self.answer(cx, ack::message_ack(message, &own)),
@@ -105,17 +107,23 @@ impl Session {
             .any(|own| own.account() == jid.account())
     }
 
-    /// Decrypts one `<enc>`; `None` for a kind that this milestone does not read.
+    /// Decrypts one `<enc>`; `None` for a kind that we do not read.
     fn open_enc(
         &mut self,
         cx: &mut Cx<'_>,
-        sender: &Jid,
+        source: &Source,
         enc: &Node,
     ) -> Result<Option<Result<Vec<u8>, DecryptError>>, Fault> {
-        let kind = enc.text("type").and_then(|kind| EncType::parse(&kind));
-        let (Some(kind), Some(bytes), Some(address)) =
-            (kind, enc.payload(), self.address(cx, sender)?)
+        let (Some(bytes), Some(address)) = (enc.payload(), self.address(cx, &source.sender)?)
         else {
+            return Ok(None);
+        };
+        if enc.is("type", "skmsg") && !source.pairwise {
+            let opened = senderkey::decrypt(cx, &self.slot, &source.chat, &address, bytes)?;
+            let unpad = |padded| padding::unpad(padded).ok_or(DecryptError::Malformed);
+            return Ok(Some(opened.and_then(unpad)));
+        }
+        let Some(kind) = enc.text("type").and_then(|kind| EncType::parse(&kind)) else {
             return Ok(None);
         };
         let ours = self.own_identity();
@@ -175,10 +183,13 @@ impl Session {
         if let Some(protocol) = message.protocol_message.take().filter(|_| source.from_me) {
             return self.protocol_message(cx, source, protocol);
         }
-        if !source.pairwise {
-            return Ok(());
+        if let Some(told) = message.sender_key_distribution_message.take() {
+            self.take_key(cx, source, &told)?;
+            if is_key_only(&payload) {
+                return Ok(());
+            }
         }
-        if !source.from_me {
+        if source.pairwise && !source.from_me {
             let now = self.server_now(cx);
             if let Some(account) = &mut self.account {
                 account.wrote(cx, &source.sender, now)?;
@@ -199,6 +210,26 @@ impl Session {
             text,
             payload,
         })));
+        Ok(())
+    }
+
+    /// A member's device gives us its key of the group that the message is in.
+    fn take_key(
+        &mut self,
+        cx: &mut Cx<'_>,
+        source: &Source,
+        told: &pb::SenderKeyDistributionMessage,
+    ) -> Result<(), Fault> {
+        let here = told.group_id.as_deref() == Some(&*source.chat.reveal()) && !source.pairwise;
+        let key = told.axolotl_sender_key_distribution_message.as_ref();
+        let address = self.address(cx, &source.sender)?;
+        let (Some(key), Some(address)) = (key.filter(|_| here), address) else {
+            self.ignored += 1;
+            return Ok(());
+        };
+        if senderkey::process(cx, &self.slot, &source.chat, &address, key)?.is_err() {
+            self.ignored += 1;
+        }
         Ok(())
     }
 
@@ -248,6 +279,7 @@ impl Session {
         address: &DeviceAddress,
     ) -> Result<(), Fault> {
         let now = self.server_now(cx);
+        self.rotate_groups_of(cx, &address.peer)?;
         match &mut self.account {
             Some(account) => account.identity_changed(cx, &address.jid(), now),
             None => Ok(()),
@@ -257,4 +289,20 @@ impl Session {
     pub(super) fn device_identity(&self) -> &[u8] {
         self.device.paired().map_or(&[], |paired| &paired.account)
     }
+}
+
+/// Whether a `Message` has nothing but a key of a group (field 2) and its context (field 35).
+fn is_key_only(mut message: &[u8]) -> bool {
+    while !message.is_empty() {
+        let Ok((number, kind)) = decode_key(&mut message) else {
+            return true;
+        };
+        if !matches!(number, 2 | 35) {
+            return false;
+        }
+        if skip_field(kind, number, &mut message, DecodeContext::default()).is_err() {
+            return true;
+        }
+    }
+    true
 }

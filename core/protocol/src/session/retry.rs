@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 
 use crate::content;
 use crate::error::Fault;
+use crate::fanout::group::{self, MemberResend};
 use crate::fanout::stanza::{self, ResendStanza};
+use crate::groups::{self, AddressingMode, marks};
 use crate::jid::Jid;
 use crate::lidmap;
 use crate::limits::gate::RecipientHint;
@@ -17,7 +19,8 @@ use crate::peer::{DeviceAddress, PeerKey};
 use crate::prekeys;
 use crate::send::recent;
 use crate::session::Session;
-use crate::signal::{self, DecryptError, padding};
+use crate::session::group::distribution;
+use crate::signal::{self, DecryptError, padding, senderkey};
 use crate::stream::ack;
 use crate::tctoken::Attach;
 use crate::tctoken::policy::MessageKind;
@@ -98,7 +101,7 @@ impl Session {
             .attr("type", "retry")
             .maybe_jid("to", message.address("from"))
             .maybe_jid("participant", message.address("participant"))
-            .maybe_jid("recipient", message.address("recipient"))
+            .maybe_jid("recipient", self.recipient_of(message))
             .maybe(
                 "category",
                 message
@@ -113,6 +116,12 @@ impl Session {
             receipt.push(keys.child(identity));
         }
         Ok(receipt)
+    }
+
+    /// Whom a message of our own went to; in a group nobody asks.
+    fn recipient_of(&self, message: &Node) -> Option<Jid> {
+        let pairwise = message.address("from").is_some_and(|from| from.is_user());
+        message.address("recipient").filter(|_| pairwise)
     }
 
     /// A peer's device could not decrypt our message: repair the session first, then encrypt the
@@ -137,6 +146,10 @@ impl Session {
         if count >= MOST {
             return Ok(());
         }
+        let group = receipt.address("from").filter(groups::is_group);
+        if let Some(group) = &group {
+            marks::forget_device(&mut cx.txn, &self.slot, group, &address)?;
+        }
         if !self.repair(cx, receipt, &address)? {
             return Ok(());
         }
@@ -146,6 +159,15 @@ impl Session {
         let Ok(chat) = kept.to.parse::<Jid>() else {
             return Ok(());
         };
+        if groups::is_group(&chat) {
+            return match group.is_some_and(|group| group == chat) {
+                true => self.encrypt_for_member(cx, receipt, &id, &from, &kept.payload),
+                false => {
+                    self.ignored += 1;
+                    Ok(())
+                }
+            };
+        }
         if kept.resends >= MOST_RESENDS || !self.may_ask(cx, &chat, &address)? {
             self.ignored += 1;
             return Ok(());
@@ -208,6 +230,77 @@ impl Session {
         });
         self.transmit(cx, &node);
         Ok(())
+    }
+
+    /// The message of a group for one device of a member: pairwise, with our key of the group.
+    fn encrypt_for_member(
+        &mut self,
+        cx: &mut Cx<'_>,
+        receipt: &Node,
+        id: &MessageId,
+        from: &Jid,
+        payload: &[u8],
+    ) -> Result<(), Fault> {
+        let (Some(group), Some(address)) = (receipt.address("from"), self.address(cx, from)?)
+        else {
+            return Ok(());
+        };
+        let answers = self.answered_retries.next(id, from, 1);
+        if answers > MOST_RESENDS || !self.is_member(cx, &group, &address)? {
+            self.ignored += 1;
+            return Ok(());
+        }
+        let Ok(shape) = content::shape(payload) else {
+            return Err(Fault::Bug("what was sent can be sent"));
+        };
+        let mode = match from.is_lid() {
+            true => AddressingMode::Lid,
+            false => AddressingMode::Pn,
+        };
+        let mut message = payload.to_vec();
+        if let Some(own) = self.own_named(mode)
+            && let Some(key) = senderkey::own(&cx.txn, &self.slot, &group, &own)?
+        {
+            message.extend(distribution(&group, &key));
+        }
+        let padded = padding::pad(cx.rng, message);
+        let ours = self.own_identity();
+        let Some(enc) = signal::encrypt(cx, &self.slot, &ours, &address, &padded)? else {
+            return Ok(());
+        };
+        let retry = receipt.find("retry");
+        let node = group::resend(MemberResend {
+            id,
+            group: &group,
+            member: from,
+            mode,
+            t: retry.and_then(|retry| retry.number("t")),
+            count: retry.and_then(|retry| retry.number("count")).unwrap_or(1),
+            shape: &shape,
+            enc,
+            device_identity: self.device_identity(),
+        });
+        self.transmit(cx, &node);
+        Ok(())
+    }
+
+    /// Whether a device is of a member, as far as we know, or our own.
+    fn is_member(&self, cx: &Cx<'_>, group: &Jid, address: &DeviceAddress) -> Result<bool, Fault> {
+        if self.is_own(&address.jid()) {
+            return Ok(true);
+        }
+        let Some(known) = groups::load(&cx.txn, &self.slot, group)? else {
+            return Ok(false);
+        };
+        if known.has(&address.peer) {
+            return Ok(true);
+        }
+        for member in &known.members {
+            if self.canonical(cx, &member.peer)? == address.peer {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Brings the session with the asking device in order; false when there is none in the end.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::account::Sent;
 use crate::effect::OpId;
 use crate::error::Fault;
-use crate::fanout::{self, stanza};
+use crate::fanout::{self, Target, stanza};
 use crate::jid::Jid;
 use crate::peer::Names;
 use crate::peer::{DeviceAddress, PeerKey};
@@ -15,12 +15,12 @@ use crate::send::{Asked, Outgoing, Payload, Stage, id, outbox};
 use crate::session::{Content, Phase, SendRequest, Session, refuse};
 use crate::tctoken::Attach;
 use crate::tctoken::policy::MessageKind;
-use crate::txn::Cx;
-use crate::verdict::{Cause, Refusal};
-use crate::{abprops, content, devices, lidmap, signal, wap};
+use crate::txn::{Cx, Key, Namespace, blocks};
+use crate::verdict::{Cause, MessageId, Outcome, Refusal};
+use crate::{abprops, content, devices, groups, lidmap, signal, wap};
 
 /// What became of a message that was looked at.
-enum Look {
+pub(super) enum Look {
     /// It left.
     Left,
     /// It cannot be sent.
@@ -46,7 +46,7 @@ impl Session {
             Content::Text(text) => content::text(&text),
         };
         let sendable = payload.filter(|payload| content::shape(payload).is_ok());
-        let Some(payload) = sendable.filter(|_| request.to.is_user()) else {
+        let Some(payload) = sendable.filter(|_| may_send_to(&request.to)) else {
             refuse(cx, op, Refusal::local(request.id, Cause::BadRequest));
             return Ok(());
         };
@@ -65,7 +65,7 @@ impl Session {
             return Ok(());
         }
         self.sends.push(Outgoing {
-            op,
+            op: Some(op),
             id,
             to: request.to.account(),
             hint: request.recipient,
@@ -86,10 +86,14 @@ impl Session {
                 self.sends.push(send);
                 continue;
             }
-            let (op, chat) = (send.op, send.to.clone());
-            match self.look(cx, send)? {
+            let (op, id, chat) = (send.op, send.id.clone(), send.to.clone());
+            let looked = match groups::is_group(&chat) {
+                true => self.look_group(cx, send)?,
+                false => self.look(cx, send)?,
+            };
+            match looked {
                 Look::Left => {}
-                Look::Refused(refusal) => refuse(cx, op, refusal),
+                Look::Refused(refusal) => self.refuse_send(cx, op, &id, refusal)?,
                 Look::Waits(send) => {
                     busy_chats.insert(chat);
                     self.sends.push(send);
@@ -179,7 +183,7 @@ impl Session {
                 Cause::NoRecipientDevice,
             )));
         }
-        let keyless = self.without_session(cx, &plan)?;
+        let keyless = self.without_session(cx, plan.recipients.iter().chain(&plan.own))?;
         let open: BTreeSet<DeviceAddress> = keyless.difference(&send.asked.keys).cloned().collect();
         if !open.is_empty() {
             send.stage = Stage::Keying(open.clone());
@@ -203,7 +207,8 @@ impl Session {
         };
         let ours = self.own_identity();
         let to = plan.to.clone();
-        let reporting = self.report(cx, &mut send, &to);
+        let own = PeerKey::of(&to).map(|to| self.own_account(&to));
+        let reporting = own.and_then(|own| self.report(cx, &mut send, &own, &to));
         let mut ciphertexts = Vec::with_capacity(plan.recipients.len() + plan.own.len());
         let text = signal::padding::pad(cx.rng, send.payload.0.clone());
         for device in &plan.recipients {
@@ -250,7 +255,9 @@ impl Session {
             resends: 0,
         };
         recent::remember(cx, &self.slot, &send.id, &kept)?;
-        self.outbox.add(cx, &self.slot, send.op, send.id, &record);
+        if let Some(op) = send.op {
+            self.outbox.add(cx, &self.slot, op, send.id, &record);
+        }
         if let Some(account) = &mut self.account {
             let sent = Sent {
                 to: &to,
@@ -265,7 +272,13 @@ impl Session {
     }
 
     /// Makes a message reportable, if the host wants that; its token.
-    fn report(&self, cx: &mut Cx<'_>, send: &mut Outgoing, to: &Jid) -> Option<[u8; 16]> {
+    pub(super) fn report(
+        &self,
+        cx: &mut Cx<'_>,
+        send: &mut Outgoing,
+        own: &PeerKey,
+        to: &Jid,
+    ) -> Option<[u8; 16]> {
         if !self.config.device.reporting_tokens {
             return None;
         }
@@ -273,7 +286,7 @@ impl Session {
         send.payload.0 = content::reporting::prepare(message, cx.rng);
         let about = content::About {
             id: &send.id,
-            author: &self.own_account(&PeerKey::of(to)?).jid(),
+            author: &own.jid(),
             modifier: to,
         };
         content::reporting::token(&send.payload.0, &about)
@@ -341,17 +354,68 @@ impl Session {
             .map_or(0, |paired| paired.jid.device_part())
     }
 
-    fn without_session(
+    /// Those of the devices that cannot be encrypted for yet.
+    pub(super) fn without_session<'a>(
         &self,
-        cx: &Cx<'_>,
-        plan: &fanout::Plan,
+        cx: &mut Cx<'_>,
+        devices: impl IntoIterator<Item = &'a Target>,
     ) -> Result<BTreeSet<DeviceAddress>, Fault> {
         let mut keyless = BTreeSet::new();
-        for device in plan.recipients.iter().chain(&plan.own) {
-            if !signal::has_session(&cx.txn, &self.slot, &device.session)? {
-                keyless.insert(device.session.clone());
+        for block in blocks(devices) {
+            self.read_sessions(cx, &block)?;
+            for device in block {
+                if !signal::has_session(&cx.txn, &self.slot, &device.session)? {
+                    keyless.insert(device.session.clone());
+                }
             }
         }
         Ok(keyless)
     }
+
+    /// Reads the sessions with these devices at once.
+    pub(super) fn read_sessions(&self, cx: &mut Cx<'_>, devices: &[&Target]) -> Result<(), Fault> {
+        let row =
+            |device: &&Target| Key::new(&self.slot, Namespace::Session, device.session.storage());
+        Ok(cx.txn.read_ahead(devices.iter().map(row).collect())?)
+    }
+
+    /// A message that has not left ends here.
+    pub(super) fn end_send(
+        &mut self,
+        cx: &mut Cx<'_>,
+        send: &Outgoing,
+        cause: Cause,
+    ) -> Result<(), Fault> {
+        let refusal = Refusal::local(Some(send.id.clone()), cause);
+        self.refuse_send(cx, send.op, &send.id, refusal)
+    }
+
+    fn refuse_send(
+        &mut self,
+        cx: &mut Cx<'_>,
+        op: Option<OpId>,
+        id: &MessageId,
+        refusal: Refusal,
+    ) -> Result<(), Fault> {
+        if let Some(op) = op {
+            refuse(cx, op, refusal);
+        } else if let Some((op, _)) = self.outbox.answered(cx, &self.slot, id)? {
+            self.done(cx, op, Outcome::Refused(refusal));
+        }
+        Ok(())
+    }
+
+    /// Nothing of what waits is sent by this session. What the outbox has stays there.
+    pub(super) fn drop_sends(&mut self, cx: &mut Cx<'_>, cause: Cause) {
+        for send in std::mem::take(&mut self.sends) {
+            if let Some(op) = send.op {
+                refuse(cx, op, Refusal::local(Some(send.id), cause));
+            }
+        }
+    }
+}
+
+/// Whether messages to that address can be built.
+fn may_send_to(to: &Jid) -> bool {
+    to.is_user() || groups::is_group(to)
 }

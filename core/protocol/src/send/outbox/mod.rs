@@ -11,7 +11,7 @@ use crate::time::{Millis, Mono};
 use crate::txn::{Cx, Namespace, Record, Scope, Txn};
 use crate::verdict::MessageId;
 
-pub use record::OutboxRecord;
+pub use record::{OutboxRecord, Spread};
 
 /// Messages that may wait at once; more would only hide that nothing is answered.
 pub const CAPACITY: usize = 1000;
@@ -117,6 +117,39 @@ impl Outbox {
         );
         cx.txn.put(slot, row_id(seq), record);
         cx.effect(Stanza(record.stanza.clone()));
+    }
+
+    /// The message was built anew: other bytes under the same id, durable in place of the old ones.
+    /// False when it does not wait any more.
+    pub fn replace(
+        &mut self,
+        cx: &mut Cx<'_>,
+        slot: &Scope,
+        id: &MessageId,
+        record: &OutboxRecord,
+    ) -> bool {
+        let Some(seq) = self.find(id) else {
+            return false;
+        };
+        cx.txn.put(slot, row_id(seq), record);
+        cx.effect(Stanza(record.stanza.clone()));
+        true
+    }
+
+    /// The record of a message that waits.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn peek(
+        &self,
+        txn: &Txn<'_>,
+        slot: &Scope,
+        id: &MessageId,
+    ) -> Result<Option<OutboxRecord>, StoreError> {
+        match self.find(id) {
+            Some(seq) => txn.get(slot, row_id(seq)),
+            None => Ok(None),
+        }
     }
 
     /// Takes out the message that an ack names: its operation, if somebody still waits, and its

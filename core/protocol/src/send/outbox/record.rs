@@ -1,5 +1,6 @@
 //! A message as it lies in the store until the server has said yes or no.
 
+use crate::groups::marks::{DeviceSet, DeviceSetRow};
 use crate::jid::Jid;
 use crate::limits::gate::RecipientHint;
 use crate::nct::NoCstoken;
@@ -36,6 +37,9 @@ pub struct OutboxRecord {
     /// How that was decided; missing in records of older versions.
     #[prost(message, optional, tag = "7")]
     decision: Option<Decision>,
+    /// What a group message spreads; missing for others.
+    #[prost(message, optional, tag = "8")]
+    spread: Option<SpreadRow>,
 }
 
 /// How it was decided what a message carries, for the diagnosis of a refusal.
@@ -71,6 +75,32 @@ struct Decision {
     hint: u32,
 }
 
+/// What the answer to a group message decides about.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Spread {
+    /// Our key of the group.
+    pub key: u32,
+    /// The devices that get the key with this message.
+    pub devices: DeviceSet,
+    /// The short name of all devices, as the stanza says it.
+    pub phash: String,
+    /// The message was built anew because the group had changed.
+    pub anew: bool,
+}
+
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+#[prost(skip_debug)]
+struct SpreadRow {
+    #[prost(uint32, tag = "1")]
+    key: u32,
+    #[prost(message, optional, tag = "2")]
+    devices: Option<DeviceSetRow>,
+    #[prost(string, tag = "3")]
+    phash: String,
+    #[prost(bool, tag = "4")]
+    anew: bool,
+}
+
 impl core::fmt::Debug for OutboxRecord {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "OutboxRecord({} bytes)", self.stanza.len())
@@ -103,7 +133,31 @@ impl OutboxRecord {
             attached,
             attached_t: t.map(|t| t.0),
             decision: Some(Decision::of(&carried)),
+            spread: None,
         }
+    }
+
+    /// With what a group message spreads.
+    #[must_use]
+    pub fn spreading(mut self, spread: &Spread) -> Self {
+        self.spread = Some(SpreadRow {
+            key: spread.key,
+            devices: Some(DeviceSetRow::from(&spread.devices)),
+            phash: spread.phash.clone(),
+            anew: spread.anew,
+        });
+        self
+    }
+
+    /// What a group message spreads; `None` for others, and in a damaged record.
+    pub fn spread(&self) -> Option<Spread> {
+        let row = self.spread.clone()?;
+        Some(Spread {
+            key: row.key,
+            devices: row.devices.unwrap_or_default().read()?,
+            phash: row.phash,
+            anew: row.anew,
+        })
     }
 
     /// With what the host knows about the recipient.
