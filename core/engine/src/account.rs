@@ -1,27 +1,33 @@
 //! What hosts hold of one account.
 
+use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use sendpath_handoff::{AccountEvent, Admission, Sending, operation};
+use sendpath_handoff::{AccountEvent, Admission, Sending, Shared, Status, operation};
 use sendpath_protocol::account::{Answer, Inquiry, Settings};
 use sendpath_protocol::config::{DeviceConfig, ServerConfig};
 use sendpath_protocol::effect::OpId;
 use sendpath_protocol::error::ApiMisuse;
 use sendpath_protocol::jid::Jid;
 use sendpath_protocol::limits::gate::RecipientHint;
+use sendpath_protocol::media::MediaKind;
+use sendpath_protocol::media::upload::{UploadError, Uploaded};
 use sendpath_protocol::pair::code::{CodeRequest, PairCode, PhoneNumber};
+use sendpath_protocol::secret::Secret;
 use sendpath_protocol::send;
 use sendpath_protocol::session::{Command, Content, SendRequest};
 use sendpath_protocol::time::Millis;
 use sendpath_protocol::verdict::{Cause, MessageId};
+use sendpath_transport::Proxy;
+use tokio::sync::oneshot;
 
 use crate::clock::{Random, millis};
 use crate::engine::{Core, EngineError, system};
 use crate::shard::{Message, Request, SlotId};
-use crate::slot::{Shared, Status};
+use crate::socket::Task;
 
 /// A handle on one open account. Clones are the same account; it closes when the last one is
 /// dropped.
@@ -32,6 +38,7 @@ struct Inner {
     core: Arc<Core>,
     slot: SlotId,
     shared: Arc<Shared>,
+    proxy: Option<Arc<Proxy>>,
     pending: Arc<AtomicUsize>,
     max_pending: usize,
 }
@@ -41,12 +48,14 @@ impl Account {
         core: Arc<Core>,
         slot: SlotId,
         shared: Arc<Shared>,
+        proxy: Option<Arc<Proxy>>,
         max_pending: usize,
     ) -> Self {
         Self(Arc::new(Inner {
             core,
             slot,
             shared,
+            proxy,
             pending: Arc::default(),
             max_pending,
         }))
@@ -186,6 +195,37 @@ impl Account {
         // A shard that is gone drops the completer, so the operation ends all the same.
         let _ = core.tell(Message::Host(slot, Request::Send(request, completer)));
         Ok(sending)
+    }
+
+    /// Encrypts what `plain` gives and uploads it; what comes back goes into a message. Any size: a
+    /// piece of 64 KiB is in memory at a time, and the file while it is below 1 MiB. The connection
+    /// must be up. Dropping the future gives the upload up.
+    ///
+    /// # Errors
+    /// [`EngineError::Upload`], [`EngineError::Closed`], [`EngineError::Forked`].
+    pub async fn upload(
+        &self,
+        kind: MediaKind,
+        plain: impl Read + Send + 'static,
+    ) -> Result<Uploaded, EngineError> {
+        self.enter()?;
+        let uploader = self.0.core.uploader.clone().ok_or(EngineError::Closed)?;
+        let media_key = Secret::random(&mut Random(&*self.0.core.clock));
+        let network = uploader.network.through(self.0.proxy.clone());
+        let (core, slot) = (self.0.core.clone(), self.0.slot);
+        let leave = move |renew| {
+            let (reply, leave) = oneshot::channel();
+            let request = Request::Ticket(core.op(), renew, reply);
+            // Nobody to ask drops the reply.
+            let _ = core.tell(Message::Host(slot, request));
+            async { leave.await.unwrap_or(Err(UploadError::NotConnected)) }
+        };
+        let upload = async move { network.upload(kind, media_key, plain, leave).await };
+        // On our own runtime: the host's may be none of tokio's.
+        let task = uploader.runtime.spawn(upload);
+        let _end = Task(task.abort_handle());
+        let uploaded = task.await.map_err(|_| EngineError::Closed)?;
+        Ok(uploaded?)
     }
 
     /// Gives up waiting for a send that was started without `SendOptions::report`: its outcome goes
@@ -332,6 +372,9 @@ pub struct AccountConfig {
     pub event_capacity: usize,
     /// Sends without an outcome; more are refused as [`Cause::OutboxFull`].
     pub max_pending: usize,
+    /// What all connections of the account go through: the chat, uploads and downloads. `None` to
+    /// connect directly.
+    pub proxy: Option<Proxy>,
 }
 
 impl Default for AccountConfig {
@@ -342,6 +385,7 @@ impl Default for AccountConfig {
             settings: Settings::default(),
             event_capacity: 1024,
             max_pending: 1024,
+            proxy: None,
         }
     }
 }

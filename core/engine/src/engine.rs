@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle, ThreadId};
 use std::time::Duration;
 
-use sendpath_handoff::Closed;
+use sendpath_handoff::{Closed, Shared};
 use sendpath_protocol::effect::OpId;
 use sendpath_protocol::error::{ApiMisuse, Fault, StoreError};
+use sendpath_protocol::media::upload::UploadError;
 use sendpath_protocol::session::SessionConfig;
 use sendpath_protocol::txn::Store;
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -17,7 +18,6 @@ use crate::account::{Account, AccountConfig};
 use crate::clock::{Clock, SystemClock};
 use crate::machine::{OPEN, Open};
 use crate::shard::{Message, Opening, Shard};
-use crate::slot::Shared;
 use crate::socket::{Dial, Dialer};
 
 /// How to open an [`Engine`].
@@ -73,6 +73,9 @@ pub enum EngineError {
     /// The operating system gave no thread, runtime, descriptor or randomness.
     #[error("the operating system refused: {0}")]
     System(String),
+    /// An upload failed.
+    #[error(transparent)]
+    Upload(#[from] UploadError),
     /// The URI names no store.
     #[error("{0}")]
     Uri(String),
@@ -106,6 +109,8 @@ pub(crate) struct Core {
     thread: ThreadId,
     process: u32,
     last_op: AtomicU64,
+    /// `None` where nothing is uploaded.
+    pub(crate) uploader: Option<Dialer>,
 }
 
 impl Engine {
@@ -140,6 +145,7 @@ impl Engine {
             Some(clock) => clock,
             None => Arc::new(SystemClock::start().ok_or_else(|| system("no randomness"))?),
         };
+        let uploader = dialer.uploader();
         let (shard, messages) = mpsc::channel();
         let (inbox, shard_clock) = (shard.clone(), clock.clone());
         // Sessions are made on the thread that runs them and never leave it.
@@ -161,6 +167,7 @@ impl Engine {
             thread: thread.thread().id(),
             process: std::process::id(),
             last_op: AtomicU64::new(0),
+            uploader,
         };
         Ok(Self {
             core: Arc::new(core),
@@ -179,7 +186,10 @@ impl Engine {
         if !(1..=64).contains(&name.len()) || !name.bytes().all(good) {
             return Err(ApiMisuse::BadAccountName.into());
         }
-        let shared = Shared::new(config.event_capacity);
+        let (shared, proxy) = (
+            Shared::new(config.event_capacity),
+            config.proxy.map(Arc::new),
+        );
         let (reply, opened) = mpsc::sync_channel(1);
         let opening = Opening {
             name: name.into(),
@@ -188,17 +198,14 @@ impl Engine {
                 device: config.device,
                 account: config.settings,
             },
+            proxy: proxy.clone(),
             shared: shared.clone(),
             reply,
         };
         self.core.tell(Message::Open(Box::new(opening)))?;
         let slot = opened.recv().map_err(|_| EngineError::Closed)??;
-        Ok(Account::new(
-            self.core.clone(),
-            slot,
-            shared,
-            config.max_pending,
-        ))
+        let core = self.core.clone();
+        Ok(Account::new(core, slot, shared, proxy, config.max_pending))
     }
 
     /// Closes every account and ends the thread: every operation completes, every waiter wakes.
@@ -288,7 +295,7 @@ mod tests {
         let core = Arc::get_mut(&mut engine.core).unwrap();
         core.process = core.process.wrapping_add(1);
         let shared = Shared::new(1);
-        let account = Account::new(engine.core.clone(), 1, shared, 1);
+        let account = Account::new(engine.core.clone(), 1, shared, None, 1);
         let forked = EngineError::Forked;
         assert_eq!(
             engine.account("a", AccountConfig::default()).err(),

@@ -18,5 +18,5 @@ mod tests;
 
 pub use account::{Account, AccountConfig, SendOptions};
 pub use engine::{Engine, EngineConfig, EngineError, StoreSpec};
-pub use sendpath_handoff::{AccountEvent, Sending};
-pub use slot::{ConnectionState, Status};
+pub use sendpath_handoff::{AccountEvent, ConnectionState, Sending, Status};
+pub use sendpath_transport::{BadProxy, Proxy};

@@ -1,38 +1,31 @@
 //! How accounts of a shard begin, break and end.
 
-use std::sync::Arc;
-
 use sendpath_protocol::effect::Effect;
 use sendpath_protocol::error::{Fault, StoreError};
 use sendpath_protocol::event::{DisconnectReason, Event};
-use sendpath_protocol::session::{Input, SessionConfig};
+use sendpath_protocol::session::Input;
 use sendpath_protocol::time::Millis;
 use sendpath_protocol::txn::Scope;
 
 use crate::clock::Random;
 use crate::engine::EngineError;
-use crate::shard::{Shard, SlotId, guarded};
-use crate::slot::{self, Connection, Shared, Slot};
+use crate::shard::{Opening, Shard, SlotId, guarded};
+use crate::slot::{self, Connection, Slot};
 use crate::socket::Inlet;
 
 /// How long a new connection waits for the session to hear the end of the last one.
 const ENDING: Millis = Millis(10);
 
 impl Shard {
-    pub(crate) fn open_slot(
-        &mut self,
-        name: String,
-        config: SessionConfig,
-        shared: Arc<Shared>,
-    ) -> Result<SlotId, EngineError> {
-        let scope = Scope::slot(&name);
+    pub(crate) fn open_slot(&mut self, opening: Opening) -> Result<SlotId, EngineError> {
+        let scope = Scope::slot(&opening.name);
         if self.scopes.contains(&scope) {
             return Err(EngineError::AlreadyOpen);
         }
         let fence = self.store.acquire(&scope)?;
         self.last_slot += 1;
         let id = self.last_slot;
-        let mut slot = Slot::new(name, fence, config, shared);
+        let mut slot = Slot::new(opening, fence);
         let effects = self.build(&mut slot)?;
         self.slots.insert(id, slot);
         self.scopes.insert(scope);
@@ -89,7 +82,9 @@ impl Shard {
         slot.connection = Some(Connection {
             id: self.last_connection,
             link,
-            writer: self.dialer.dial(&slot.config.server, first, inlet),
+            writer: self
+                .dialer
+                .dial(&slot.config.server.url, slot.proxy.clone(), first, inlet),
             limit: Some(self.clock.now().mono.plus(slot::LIMIT)),
         });
     }

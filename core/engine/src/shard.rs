@@ -13,20 +13,22 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender};
 
-use sendpath_handoff::Completer;
+use sendpath_handoff::{Completer, Shared};
 use sendpath_protocol::account::{Answer, Inquiry};
 use sendpath_protocol::effect::{Effect, OpId};
 use sendpath_protocol::error::{Fault, StoreError};
 use sendpath_protocol::event::DisconnectReason;
+use sendpath_protocol::media::fetch::{FetchError, FetchId, Fetched};
 use sendpath_protocol::session::{Command, Input, SendRequest, SessionConfig};
 use sendpath_protocol::time::{Millis, Mono};
 use sendpath_protocol::txn::{Batch, Scope, Store};
+use sendpath_transport::Proxy;
 
 use crate::clock::{Clock, Random};
 use crate::engine::EngineError;
 use crate::machine::{Machine, Open};
-use crate::slot::{self, Shared, Slot, Work};
-use crate::socket::{Dial, SocketEvent};
+use crate::slot::{self, Slot, TicketReply, Work};
+use crate::socket::{Dial, Outlet, SocketEvent};
 
 /// Steps in one commit. More makes the first of them wait longer for its effects.
 const ROUND_STEPS: usize = 64;
@@ -41,6 +43,7 @@ pub(crate) type SlotId = u64;
 /// Everything that reaches a shard.
 pub(crate) enum Message {
     Host(SlotId, Request),
+    Fetched(SlotId, FetchId, Result<Fetched, FetchError>),
     Open(Box<Opening>),
     Shutdown,
     Socket(SlotId, u64, SocketEvent),
@@ -52,6 +55,7 @@ pub(crate) enum Message {
 pub(crate) struct Opening {
     pub(crate) name: String,
     pub(crate) config: SessionConfig,
+    pub(crate) proxy: Option<Arc<Proxy>>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) reply: SyncSender<Result<SlotId, EngineError>>,
 }
@@ -67,6 +71,8 @@ pub(crate) enum Request {
     Connect,
     Disconnect,
     Send(SendRequest, Completer),
+    /// Leave to upload; with `true`, newer than the last.
+    Ticket(OpId, bool, TicketReply),
 }
 
 /// One store, the sessions in it, and their connections.
@@ -139,9 +145,15 @@ impl Shard {
         match message {
             Message::Host(id, request) => self.request(id, request),
             Message::Open(opening) => {
-                let opened = self.open_slot(opening.name, opening.config, opening.shared);
+                let reply = opening.reply.clone();
                 // A host that no longer waits has dropped the account, which closes it.
-                let _ = opening.reply.send(opened);
+                let _ = reply.send(self.open_slot(*opening));
+            }
+            Message::Fetched(id, fetch, end) => {
+                if let Some(slot) = self.slots.get_mut(&id) {
+                    slot.fetched(fetch, end);
+                    self.settle(id);
+                }
             }
             Message::Shutdown => {
                 self.stopping = true;
@@ -182,6 +194,11 @@ impl Shard {
                 slot.retry = slot.retry.filter(|_| slot.machine.is_none());
             }
             Request::Command(op, given) => slot.inbox.push_back(command(op, given)),
+            Request::Ticket(op, renew, reply) => {
+                slot.tickets.insert(op, reply);
+                let prepare = Command::PrepareUpload { renew };
+                slot.inbox.push_back(command(op, prepare));
+            }
             Request::Send(request, completer) => {
                 let send = command(completer.op, Command::Send(request));
                 let completer = Some(completer);
@@ -312,6 +329,12 @@ impl Shard {
     pub(crate) fn release(&mut self, id: SlotId, effects: Vec<Effect>) {
         if let Some(slot) = self.slots.get_mut(&id) {
             slot.act(self.clock.now(), &mut Random(&*self.clock), effects);
+            for fetch in std::mem::take(&mut slot.wanted_blobs) {
+                let shard = self.inbox.clone();
+                let (name, outlet) = (fetch.id, Outlet { slot: id, shard });
+                let task = self.dialer.fetch(fetch, slot.proxy.clone(), outlet);
+                slot.fetches.insert(name, task);
+            }
             self.settle(id);
         }
     }

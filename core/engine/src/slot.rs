@@ -1,81 +1,34 @@
 //! One account as the driver sees it: its session, its connection, what waits for it.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use sendpath_handoff::{Completer, EventQueue};
+use sendpath_handoff::{Completer, ConnectionState, Shared, Status};
 use sendpath_protocol::effect::{Effect, OpId, Reconnect, Stanza};
 use sendpath_protocol::error::Fault;
 use sendpath_protocol::event::DisconnectReason;
+use sendpath_protocol::media::fetch::{Fetch, FetchError, FetchId, Fetched};
+use sendpath_protocol::media::upload::{Ticket, UploadError};
 use sendpath_protocol::noise::LinkOutput;
 use sendpath_protocol::secret::Entropy;
-use sendpath_protocol::session::{self, Input, SessionConfig};
+use sendpath_protocol::session::{Input, SessionConfig};
 use sendpath_protocol::stream::backoff::Backoff;
-use sendpath_protocol::time::{Millis, Mono, Now, UnixSeconds};
+use sendpath_protocol::time::{Millis, Mono, Now};
 use sendpath_protocol::txn::Fence;
-use tokio::sync::OwnedSemaphorePermit;
+use sendpath_transport::Proxy;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::machine::{Link, Machine};
-use crate::socket::Writer;
+use crate::shard::Opening;
+use crate::socket::{Task, Writer};
 
 /// Time for dialling, and again for the handshake.
 pub(crate) const LIMIT: Millis = Millis::from_secs(20);
 /// A deadline that a tick did not move is not asked again sooner.
 const TICK_PAUSE: Millis = Millis(10);
 
-/// Where an account stands.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct Status {
-    /// The session; `None` while it is being rebuilt after a fault, and after the account closed.
-    pub session: Option<session::Status>,
-    /// The connection below the session.
-    pub connection: ConnectionState,
-    /// Why the session was last dropped; `None` once a new one is open.
-    pub fault: Option<Fault>,
-}
-
-/// The connection of an account.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum ConnectionState {
-    /// Dialling or shaking hands.
-    Connecting,
-    /// None, and none wanted.
-    #[default]
-    Idle,
-    /// Up.
-    Up,
-    /// None; the next attempt is at `retry`, by this machine's clock.
-    Waiting {
-        /// When.
-        retry: UnixSeconds,
-    },
-}
-
-/// What a slot shares with its handles.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) events: Arc<EventQueue>,
-    status: Mutex<Status>,
-}
-
-impl Shared {
-    pub(crate) fn new(event_capacity: usize) -> Arc<Self> {
-        Arc::new(Self {
-            events: Arc::new(EventQueue::new(event_capacity)),
-            status: Mutex::default(),
-        })
-    }
-
-    pub(crate) fn status(&self) -> Status {
-        self.lock().clone()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Status> {
-        self.status.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+/// Where an upload waits for leave.
+pub(crate) type TicketReply = oneshot::Sender<Result<Ticket, UploadError>>;
 
 /// An input that waits for the session.
 pub(crate) struct Work {
@@ -108,11 +61,17 @@ pub(crate) struct Slot {
     pub(crate) name: String,
     pub(crate) fence: Fence,
     pub(crate) config: SessionConfig,
+    pub(crate) proxy: Option<Arc<Proxy>>,
     pub(crate) shared: Arc<Shared>,
     /// `None` between a fault and `retry`.
     pub(crate) machine: Option<Box<dyn Machine>>,
     pub(crate) inbox: VecDeque<Work>,
     pub(crate) operations: HashMap<OpId, Completer>,
+    /// Uploads that wait for leave.
+    pub(crate) tickets: HashMap<OpId, TicketReply>,
+    /// Blobs that are not asked for yet.
+    pub(crate) wanted_blobs: Vec<Fetch>,
+    pub(crate) fetches: HashMap<FetchId, Task>,
     pub(crate) wanted: bool,
     pub(crate) connection: Option<Connection>,
     /// When to dial, or to rebuild the session.
@@ -128,20 +87,19 @@ pub(crate) struct Slot {
 
 impl Slot {
     /// A slot whose session is yet to be built.
-    pub(crate) fn new(
-        name: String,
-        fence: Fence,
-        config: SessionConfig,
-        shared: Arc<Shared>,
-    ) -> Self {
+    pub(crate) fn new(opening: Opening, fence: Fence) -> Self {
         Self {
-            name,
+            name: opening.name,
             fence,
-            config,
-            shared,
+            config: opening.config,
+            proxy: opening.proxy,
+            shared: opening.shared,
             machine: None,
             inbox: VecDeque::new(),
             operations: HashMap::new(),
+            tickets: HashMap::new(),
+            wanted_blobs: Vec::new(),
+            fetches: HashMap::new(),
             wanted: false,
             connection: None,
             retry: None,
@@ -207,6 +165,13 @@ impl Slot {
                         completer.complete(outcome);
                     }
                 }
+                Effect::Fetch(fetch) => self.wanted_blobs.push(fetch),
+                Effect::Ticket(op, leave) => {
+                    if let Some(reply) = self.tickets.remove(&op) {
+                        // An upload that was given up wants none.
+                        let _ = reply.send(leave);
+                    }
+                }
                 Effect::Disconnect(how) => {
                     self.hang_up();
                     self.plan(now, rng, how);
@@ -214,6 +179,13 @@ impl Slot {
                 // A kind this driver does not know is nothing it could act on.
                 _ => {}
             }
+        }
+    }
+
+    /// A blob is there, or it is not to be had.
+    pub(crate) fn fetched(&mut self, id: FetchId, end: Result<Fetched, FetchError>) {
+        if self.fetches.remove(&id).is_some() {
+            self.inbox.push_back(Input::Fetched(id, end).into());
         }
     }
 
@@ -280,6 +252,9 @@ impl Slot {
         self.inbox
             .retain(|work| !matches!(work.input, Input::Tick | Input::Cancel(_)));
         self.operations.clear();
+        self.tickets.clear();
+        // A new session asks again.
+        self.fetches.clear();
         self.ticked = None;
         self.retry = Some(now.mono.plus(self.backoff.wait(now.mono, rng)));
         self.fault = Some(fault);
@@ -342,11 +317,11 @@ impl Slot {
             }
             (None, None) => ConnectionState::Idle,
         };
-        *self.shared.lock() = Status {
+        self.shared.publish(Status {
             session: self.machine.as_ref().map(|machine| machine.status()),
             connection,
             fault: self.fault.clone(),
-        };
+        });
     }
 }
 
@@ -357,10 +332,10 @@ impl Drop for Slot {
         self.inbox.clear();
         self.operations.clear();
         let fault = self.fault.take();
-        *self.shared.lock() = Status {
+        self.shared.publish(Status {
             fault,
             ..Status::default()
-        };
+        });
         self.shared.events.close();
     }
 }

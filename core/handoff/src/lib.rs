@@ -9,6 +9,8 @@ mod events;
 mod operation;
 #[cfg(unix)]
 mod signal;
+mod status;
 
 pub use events::{AccountEvent, Closed, EventQueue, Promise};
 pub use operation::{Admission, Completer, Sending, operation};
+pub use status::{ConnectionState, Shared, Status};

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use sendpath_handoff::{AccountEvent, Sending, operation};
+use sendpath_handoff::{AccountEvent, Sending, Shared, operation};
 use sendpath_protocol::account::{Answer, Inquiry};
-use sendpath_protocol::config::ServerConfig;
 use sendpath_protocol::effect::{Effect, OpId, Reconnect, Stanza};
 use sendpath_protocol::error::{Fault, StoreError};
 use sendpath_protocol::event::{DisconnectReason, Event};
 use sendpath_protocol::jid::Jid;
 use sendpath_protocol::limits::gate::RecipientHint;
+use sendpath_protocol::media::fetch::Fetch;
 use sendpath_protocol::noise::{LinkError, LinkOutput};
 use sendpath_protocol::secret::Entropy;
 use sendpath_protocol::session::{
@@ -22,14 +22,14 @@ use sendpath_protocol::session::{
 use sendpath_protocol::time::{Millis, Mono, Now, UnixMillis, UnixSeconds};
 use sendpath_protocol::txn::{self, Cx, Namespace, Reader, Record, Scope, Step};
 use sendpath_protocol::verdict::{Attached, Cause, MessageId, Outcome, Refusal};
+use sendpath_transport::Proxy;
 use tokio::sync::{Semaphore, mpsc as frames};
 
 use super::store::SharedStore;
 use crate::clock::Clock;
 use crate::machine::{Link, Machine};
 use crate::shard::{Message, Opening, Request, Shard, SlotId};
-use crate::slot::Shared;
-use crate::socket::{Dial, Inlet, SocketEvent, Writer};
+use crate::socket::{Dial, Inlet, Outlet, SocketEvent, Task, Writer};
 
 /// A guard against a test that hangs; nothing waits that long when the code is right.
 pub(super) const GUARD: Option<Duration> = Some(Duration::from_secs(30));
@@ -89,6 +89,7 @@ impl Rig {
         self.shard.take(Message::Open(Box::new(Opening {
             name: name.into(),
             config: SessionConfig::default(),
+            proxy: None,
             shared: shared.clone(),
             reply,
         })));
@@ -190,7 +191,7 @@ impl FakeDialer {
 }
 
 impl Dial for FakeDialer {
-    fn dial(&self, _server: &ServerConfig, first: Vec<u8>, inlet: Inlet) -> Writer {
+    fn dial(&self, _: &str, _: Option<Arc<Proxy>>, first: Vec<u8>, inlet: Inlet) -> Writer {
         let (writer, frames) = Writer::new();
         let dialed = Dialed {
             inlet,
@@ -200,6 +201,10 @@ impl Dial for FakeDialer {
         // A test that is over has no use for it.
         let _ = self.0.send(dialed);
         writer
+    }
+
+    fn fetch(&self, _: Fetch, _: Option<Arc<Proxy>>, _: Outlet) -> Task {
+        panic!("no scripted session fetches")
     }
 }
 

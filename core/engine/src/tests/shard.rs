@@ -1,6 +1,6 @@
 //! The loop, moved by hand: what shares a commit, what a fault costs, when it connects.
 
-use sendpath_handoff::{AccountEvent, Sending};
+use sendpath_handoff::{AccountEvent, ConnectionState, Sending};
 use sendpath_protocol::error::{Fault, StoreError};
 use sendpath_protocol::event::{DisconnectReason, Event};
 use sendpath_protocol::noise::LinkError;
@@ -10,7 +10,6 @@ use sendpath_protocol::verdict::{Cause, Lost, Outcome};
 
 use super::rig::{Handle, Rig, accepted, cause};
 use crate::shard::Request;
-use crate::slot::ConnectionState;
 
 #[test]
 fn two_sessions_share_one_commit() {

@@ -4,7 +4,6 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use sendpath_protocol::config::ServerConfig;
 use sendpath_protocol::event::DisconnectReason;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
@@ -209,11 +208,7 @@ impl Bench {
 fn dial(runtime: &Runtime, url: &str) -> (Writer, mpsc::Receiver<Message>) {
     let (shard, events) = mpsc::channel();
     let dialer = Dialer::new(runtime.handle().clone()).unwrap();
-    let server = ServerConfig {
-        url: url.into(),
-        ..ServerConfig::default()
-    };
-    let writer = dialer.dial(&server, b"hello".to_vec(), Inlet::new(7, 3, shard));
+    let writer = dialer.dial(url, None, b"hello".to_vec(), Inlet::new(7, 3, shard));
     (writer, events)
 }
 
