@@ -13,7 +13,7 @@ use prost::Message;
 
 use crate::secret::SecretBytes;
 use crate::time::UnixSeconds;
-use crate::txn::{Namespace, Record};
+use crate::txn::{Namespace, Record, row_of};
 
 /// What is known about one contact.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -156,17 +156,11 @@ impl Record for TokenRecord {
     const VERSION: u8 = 1;
 
     fn encode(&self) -> Vec<u8> {
-        let row = Row {
-            theirs: self.theirs.as_ref().map(|theirs| TheirsRow {
-                bytes: theirs.bytes.expose().to_vec(),
-                t: theirs.t.0,
-                source: theirs.source.number(),
-                seen: theirs.seen.0,
-                suspect: theirs.suspect,
-            }),
-            ours: self.ours.map(|ours| OursRow { t: ours.t.0 }),
-        };
-        row.encode_to_vec()
+        Row::of(self).encode_to_vec()
+    }
+
+    fn to_row(&self) -> Vec<u8> {
+        row_of::<Self>(&Row::of(self))
     }
 
     fn decode(_version: u8, body: &[u8]) -> Option<Self> {
@@ -199,6 +193,21 @@ struct Row {
     theirs: Option<TheirsRow>,
     #[prost(message, optional, tag = "2")]
     ours: Option<OursRow>,
+}
+
+impl Row {
+    fn of(record: &TokenRecord) -> Self {
+        Self {
+            theirs: record.theirs.as_ref().map(|theirs| TheirsRow {
+                bytes: theirs.bytes.expose().to_vec(),
+                t: theirs.t.0,
+                source: theirs.source.number(),
+                seen: theirs.seen.0,
+                suspect: theirs.suspect,
+            }),
+            ours: record.ours.map(|ours| OursRow { t: ours.t.0 }),
+        }
+    }
 }
 
 #[derive(Clone, PartialEq, Message)]

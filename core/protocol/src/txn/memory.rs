@@ -99,7 +99,7 @@ impl Reader for MemoryStore {
             .filter(|(key, _)| after.is_none_or(|after| &*key.id > after))
             .take(limit);
         Ok(rows
-            .map(|(key, row)| (key.id.clone(), row.clone()))
+            .map(|(key, row)| ((*key.id).into(), row.clone()))
             .collect())
     }
 }

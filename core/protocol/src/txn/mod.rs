@@ -14,6 +14,7 @@
 //! ```
 
 pub mod conformance;
+mod id;
 mod kept;
 mod memory;
 mod record;
@@ -25,9 +26,10 @@ use crate::error::{Fault, StoreError};
 use crate::secret::Entropy;
 use crate::time::Now;
 
+pub use id::Id;
 pub use kept::Kept;
 pub use memory::{CommitFailure, MemoryStore};
-pub use record::{Key, Namespace, Record, Scope};
+pub use record::{Key, Namespace, Record, Scope, row_of};
 pub use store::{Changes, Fence, Reader, Rows, Store};
 pub use view::{Txn, blocks};
 

@@ -4,8 +4,11 @@ use core::cmp::Ordering;
 use core::fmt;
 use std::sync::Arc;
 
+use prost::Message;
+
 use crate::error::StoreError;
 use crate::peer::AccountKey;
+use crate::txn::Id;
 
 /// Who owns a row.
 ///
@@ -39,6 +42,7 @@ impl Scope {
 
 // Keys of one step share the text of their scope, so most comparisons end at the pointer.
 impl Ord for Scope {
+    #[inline]
     fn cmp(&self, other: &Self) -> Ordering {
         if Arc::ptr_eq(&self.0, &other.0) {
             return Ordering::Equal;
@@ -139,7 +143,7 @@ pub struct Key {
     /// Kind.
     pub ns: Namespace,
     /// Id within the kind: short ASCII, ordered bytewise.
-    pub id: Box<[u8]>,
+    pub id: Id,
 }
 
 impl Key {
@@ -166,7 +170,7 @@ pub trait Record: Sized {
     /// Reads a body of `version` (at most [`Record::VERSION`]); `None` when it is damaged.
     fn decode(version: u8, body: &[u8]) -> Option<Self>;
 
-    /// Version byte and body.
+    /// Version byte and [`Record::encode`].
     fn to_row(&self) -> Vec<u8> {
         let body = self.encode();
         let mut row = Vec::with_capacity(1 + body.len());
@@ -193,6 +197,14 @@ pub trait Record: Sized {
     }
 }
 
+/// The row of a record whose body is `message`, without the body in between.
+pub fn row_of<R: Record>(message: &impl Message) -> Vec<u8> {
+    let mut row = Vec::with_capacity(1 + message.encoded_len());
+    row.push(R::VERSION);
+    message.encode_raw(&mut row);
+    row
+}
+
 /// Implements [`Record`] for a prost message: the body is the message itself.
 #[macro_export]
 macro_rules! prost_record {
@@ -203,6 +215,10 @@ macro_rules! prost_record {
 
             fn encode(&self) -> Vec<u8> {
                 prost::Message::encode_to_vec(self)
+            }
+
+            fn to_row(&self) -> Vec<u8> {
+                $crate::txn::row_of::<Self>(self)
             }
 
             fn decode(_version: u8, body: &[u8]) -> Option<Self> {

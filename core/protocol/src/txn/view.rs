@@ -165,7 +165,7 @@ impl<'a> Txn<'a> {
             .map(|(id, row)| (id, Some(row)))
             .collect();
         for (key, row) in pending {
-            merged.insert(key.id.clone(), row.map(<[u8]>::to_vec));
+            merged.insert((*key.id).into(), row.map(<[u8]>::to_vec));
         }
         let present = merged.into_iter().filter_map(|(id, row)| Some((id, row?)));
         Ok(present.take(limit).collect())
