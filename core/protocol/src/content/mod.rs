@@ -9,6 +9,7 @@
 
 mod context;
 mod copy;
+pub mod draft;
 mod kinds;
 pub mod reporting;
 mod secret;
@@ -18,6 +19,7 @@ mod wire;
 
 pub use context::message_secret;
 pub use copy::device_sent;
+pub use draft::Draft;
 pub use kinds::{MAX_MESSAGE, Unsendable, shape};
 pub use secret::{About, UseCase};
 pub use shape::{Edit, Meta, Shape, StanzaType};

@@ -139,6 +139,7 @@ macro_rules! declare {
 
     (@type bool) => { bool };
     (@type bytes) => { Vec<u8> };
+    (@type double) => { f64 };
     (@type fixed32) => { u32 };
     (@type fixed64) => { u64 };
     (@type int32) => { i32 };

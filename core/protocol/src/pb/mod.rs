@@ -10,6 +10,7 @@ mod define;
 
 mod adv;
 mod appstate;
+mod content;
 mod handshake;
 mod history;
 mod media;
@@ -27,6 +28,13 @@ pub use appstate::{
     PushNameSetting, SyncActionData, SyncActionValue, SyncdIndex, SyncdKeyId, SyncdMutation,
     SyncdMutations, SyncdOperation, SyncdPatch, SyncdRecord, SyncdSnapshot, SyncdValue,
     SyncdVersion,
+};
+pub use content::{
+    AudioMessage, Composed, ContactMessage, ContactsArrayMessage, Correction, DocumentMessage,
+    EncEventResponseMessage, EventMessage, EventResponseMessage, EventResponseType, ImageMessage,
+    KeepInChatMessage, KeepType, LocationMessage, PinInChatMessage, PinType, PollCreationMessage,
+    PollEncValue, PollOption, PollUpdateMessage, PollVoteMessage, StickerMessage, VideoMessage,
+    Wrapped,
 };
 pub use handshake::{
     CertChain, CertificateDetails, ClientFinish, ClientHello, HandshakeMessage, NoiseCertificate,
@@ -84,6 +92,7 @@ pub fn schema() -> impl Iterator<Item = &'static Declared> {
     [
         adv::DECLARED,
         appstate::DECLARED,
+        content::DECLARED,
         handshake::DECLARED,
         history::DECLARED,
         media::DECLARED,

@@ -13,6 +13,7 @@ pub mod recent;
 
 use std::collections::BTreeSet;
 
+use crate::content::Draft;
 use crate::effect::OpId;
 use crate::jid::Jid;
 use crate::limits::gate::RecipientHint;
@@ -32,7 +33,7 @@ pub struct Outgoing {
     pub to: Jid,
     /// What the host knows about the recipient.
     pub hint: RecipientHint,
-    /// The `Message` protobuf, unpadded.
+    /// What it says.
     pub payload: Payload,
     /// Do not send after this.
     pub deadline: Option<Mono>,
@@ -42,13 +43,21 @@ pub struct Outgoing {
     pub asked: Asked,
 }
 
-/// Message bytes that do not show in logs.
+/// What a message says; nothing of it shows in logs.
 #[derive(Clone, Eq, PartialEq)]
-pub struct Payload(pub Vec<u8>);
+pub enum Payload {
+    /// Still to be composed.
+    Draft(Box<Draft>),
+    /// The `Message` protobuf, unpadded.
+    Ready(Vec<u8>),
+}
 
 impl core::fmt::Debug for Payload {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "Payload({} bytes)", self.0.len())
+        match self {
+            Self::Draft(draft) => draft.fmt(f),
+            Self::Ready(bytes) => write!(f, "Ready({} bytes)", bytes.len()),
+        }
     }
 }
 
@@ -161,7 +170,7 @@ mod tests {
             id: MessageId::parse("A").unwrap(),
             to: Jid::pn("1"),
             hint: RecipientHint::Ordinary,
-            payload: Payload(vec![1]),
+            payload: Payload::Ready(vec![1]),
             deadline: None,
             stage,
             asked: Asked::default(),

@@ -28,7 +28,7 @@ use crate::signal::padding;
 use crate::signal::senderkey::{self, OwnSenderKey};
 use crate::txn::{Cx, blocks};
 use crate::verdict::{Attached, Cause, MessageId, Refusal, WhyNot};
-use crate::{content, devices, pb, signal, wap};
+use crate::{devices, pb, signal, wap};
 
 /// Messages after which our key of a group changes. Fewer spread keys more often, more let whoever
 /// got hold of one read longer.
@@ -153,16 +153,13 @@ impl Session {
     }
 
     /// Encrypts, makes durable and transmits: one step.
-    fn emit_group(
-        &mut self,
-        cx: &mut Cx<'_>,
-        mut send: Outgoing,
-        ready: Ready,
-    ) -> Result<Look, Fault> {
-        let Ok(shape) = content::shape(&send.payload.0) else {
-            return Err(Fault::Bug("what cannot be sent is not admitted"));
+    fn emit_group(&mut self, cx: &mut Cx<'_>, send: Outgoing, ready: Ready) -> Result<Look, Fault> {
+        let Some(message) = self.compose(cx, &send, &ready.own, &ready.group)? else {
+            return Ok(Look::Refused(Refusal::local(
+                Some(send.id),
+                Cause::BadRequest,
+            )));
         };
-        let reporting = self.report(cx, &mut send, &ready.own, &ready.group);
         let mut key = match ready.key {
             Some(key) => key,
             None => OwnSenderKey::generate(cx.rng),
@@ -177,7 +174,7 @@ impl Session {
         for (device, enc) in self.encrypt_all(cx, &ready.own_devices, &told)? {
             keys.push((device.wire.clone(), enc));
         }
-        let text = padding::pad(cx.rng, send.payload.0.clone());
+        let text = padding::pad(cx.rng, message.bytes.clone());
         let skmsg = key.encrypt(cx.rng, &text);
         let skmsg = skmsg.ok_or(Fault::Bug("a key changes long before its end"))?;
         senderkey::store_own(&mut cx.txn, &self.slot, &ready.group, &ready.own, &key);
@@ -185,12 +182,12 @@ impl Session {
             id: &send.id,
             group: &ready.group,
             mode: ready.mode,
-            shape: &shape,
+            shape: &message.shape,
             phash: &ready.phash,
             keys,
             skmsg,
             device_identity: self.device_identity(),
-            reporting,
+            reporting: message.reporting,
         });
         let spread = Spread {
             key: key.id(),
@@ -208,7 +205,7 @@ impl Session {
         };
         let kept = RecentRecord {
             to: ready.group.reveal(),
-            payload: send.payload.0,
+            payload: message.bytes,
             resends: 0,
         };
         recent::remember(cx, &self.slot, &send.id, &kept)?;
@@ -294,7 +291,7 @@ impl Session {
             id: id.clone(),
             to: group,
             hint: RecipientHint::Ordinary,
-            payload: Payload(kept.payload),
+            payload: Payload::Ready(kept.payload),
             deadline: None,
             stage: Stage::Ready,
             asked: Asked::default(),

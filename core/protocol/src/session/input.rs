@@ -2,6 +2,7 @@
 
 use crate::account::Settings;
 use crate::config::{DeviceConfig, ServerConfig};
+use crate::content::Draft;
 use crate::effect::OpId;
 use crate::event::DisconnectReason;
 use crate::jid::Jid;
@@ -91,6 +92,8 @@ pub struct SendRequest {
 #[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Content {
+    /// Something to compose: media, a poll, a reaction, an edit..
+    Draft(Box<Draft>),
     /// An encoded `Message` that the host built itself, unpadded and without the wrapper for own
     /// devices. What its stanza says is derived from the bytes; what the server would drop is
     /// refused.
@@ -102,6 +105,7 @@ pub enum Content {
 impl core::fmt::Debug for Content {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
+            Self::Draft(draft) => draft.fmt(f),
             Self::Raw(bytes) => write!(f, "Raw({} bytes)", bytes.len()),
             Self::Text(text) => write!(f, "Text({} bytes)", text.len()),
         }

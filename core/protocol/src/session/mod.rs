@@ -8,6 +8,7 @@
 //! dropped and opened again.
 
 mod answers;
+mod composing;
 mod group;
 mod history;
 mod input;

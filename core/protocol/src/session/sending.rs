@@ -11,8 +11,9 @@ use crate::peer::Names;
 use crate::peer::{DeviceAddress, PeerKey};
 use crate::send::outbox::OutboxRecord;
 use crate::send::recent::{self, RecentRecord};
-use crate::send::{Asked, Outgoing, Payload, Stage, id, outbox};
-use crate::session::{Content, Phase, SendRequest, Session, refuse};
+use crate::send::{Asked, Outgoing, Stage, id, outbox};
+use crate::session::composing::Composed;
+use crate::session::{Phase, SendRequest, Session, refuse};
 use crate::tctoken::Attach;
 use crate::tctoken::policy::MessageKind;
 use crate::txn::{Cx, Key, Namespace, blocks};
@@ -41,12 +42,8 @@ impl Session {
             refuse(cx, op, Refusal::local(request.id, Cause::NotPaired));
             return Ok(());
         };
-        let payload = match request.content {
-            Content::Raw(bytes) => Some(bytes),
-            Content::Text(text) => content::text(&text),
-        };
-        let sendable = payload.filter(|payload| content::shape(payload).is_ok());
-        let Some(payload) = sendable.filter(|_| may_send_to(&request.to)) else {
+        let payload = self.payload(cx, &request.to, request.content);
+        let Some(payload) = payload.filter(|_| may_send_to(&request.to)) else {
             refuse(cx, op, Refusal::local(request.id, Cause::BadRequest));
             return Ok(());
         };
@@ -69,7 +66,7 @@ impl Session {
             id,
             to: request.to.account(),
             hint: request.recipient,
-            payload: Payload(payload),
+            payload,
             deadline: request.deadline,
             stage: Stage::Ready,
             asked: Asked::default(),
@@ -190,27 +187,29 @@ impl Session {
             self.ask_keys(cx, open);
             return Ok(Look::Waits(send));
         }
-        self.emit(cx, send, plan, names, attach)
+        let Some(message) = self.compose(cx, &send, &own, &plan.to)? else {
+            return Ok(Look::Refused(Refusal::local(
+                Some(send.id),
+                Cause::BadRequest,
+            )));
+        };
+        self.emit(cx, send, message, plan, names, attach)
     }
 
     /// Encrypts, makes durable and transmits: one step.
     fn emit(
         &mut self,
         cx: &mut Cx<'_>,
-        mut send: Outgoing,
+        send: Outgoing,
+        message: Composed,
         plan: fanout::Plan,
         names: &Names,
         attach: &Attach,
     ) -> Result<Look, Fault> {
-        let Ok(shape) = content::shape(&send.payload.0) else {
-            return Err(Fault::Bug("what cannot be sent is not admitted"));
-        };
         let ours = self.own_identity();
         let to = plan.to.clone();
-        let own = PeerKey::of(&to).map(|to| self.own_account(&to));
-        let reporting = own.and_then(|own| self.report(cx, &mut send, &own, &to));
         let mut ciphertexts = Vec::with_capacity(plan.recipients.len() + plan.own.len());
-        let text = signal::padding::pad(cx.rng, send.payload.0.clone());
+        let text = signal::padding::pad(cx.rng, message.bytes.clone());
         for device in &plan.recipients {
             if let Some(enc) = signal::encrypt(cx, &self.slot, &ours, &device.session, &text)? {
                 ciphertexts.push((device.wire.clone(), enc));
@@ -222,7 +221,7 @@ impl Session {
                 Cause::NoRecipientDevice,
             )));
         }
-        let copy = signal::padding::pad(cx.rng, content::device_sent(&to, &send.payload.0));
+        let copy = signal::padding::pad(cx.rng, content::device_sent(&to, &message.bytes));
         for device in &plan.own {
             if let Some(enc) = signal::encrypt(cx, &self.slot, &ours, &device.session, &copy)? {
                 ciphertexts.push((device.wire.clone(), enc));
@@ -235,11 +234,11 @@ impl Session {
         let node = stanza::message(stanza::MessageStanza {
             id: &send.id,
             to: &to,
-            shape: &shape,
+            shape: &message.shape,
             pn: pn.as_ref(),
             devices: ciphertexts,
             device_identity: &paired.account,
-            reporting,
+            reporting: message.reporting,
             attach,
         });
         let now = self.server_now(cx);
@@ -251,7 +250,7 @@ impl Session {
             OutboxRecord::new(&send.id, &to, wap::encode(&node), now, carried).hinted(send.hint);
         let kept = RecentRecord {
             to: to.reveal(),
-            payload: send.payload.0,
+            payload: message.bytes,
             resends: 0,
         };
         recent::remember(cx, &self.slot, &send.id, &kept)?;
@@ -269,27 +268,6 @@ impl Session {
             account.handed(cx, sent, now);
         }
         Ok(Look::Left)
-    }
-
-    /// Makes a message reportable, if the host wants that; its token.
-    pub(super) fn report(
-        &self,
-        cx: &mut Cx<'_>,
-        send: &mut Outgoing,
-        own: &PeerKey,
-        to: &Jid,
-    ) -> Option<[u8; 16]> {
-        if !self.config.device.reporting_tokens {
-            return None;
-        }
-        let message = std::mem::take(&mut send.payload.0);
-        send.payload.0 = content::reporting::prepare(message, cx.rng);
-        let about = content::About {
-            id: &send.id,
-            author: &own.jid(),
-            modifier: to,
-        };
-        content::reporting::token(&send.payload.0, &about)
     }
 
     pub(super) fn plan(

@@ -21,14 +21,18 @@ impl Schema {
         Self(by_path.collect())
     }
 
-    /// The fields of a message of type `path`.
+    /// A message of type `path`, fields in ascending order.
     pub(crate) fn encode(&self, path: &str, content: &Value) -> Vec<u8> {
         let fields = self.0[path]["fields"].as_array().unwrap();
-        let mut out = Vec::new();
+        let mut named = BTreeMap::new();
         for (name, value) in content.as_object().unwrap() {
             let known = fields.iter().find(|field| field["name"] == **name);
             assert!(known.is_some(), "{path}.{name}");
             let known = known.unwrap();
+            named.insert(known["number"].as_u64().unwrap(), (known, value));
+        }
+        let mut out = Vec::new();
+        for (known, value) in named.into_values() {
             for value in value.as_array().unwrap_or(&vec![value.clone()]) {
                 self.field(&mut out, known, value);
             }
