@@ -40,6 +40,12 @@ pub const ALICE: Person = ("4915550001", "100000000000001");
 /// Bob, the other one.
 pub const BOB: Person = ("4915550002", "100000000000002");
 
+/// Carol, who is in no group at first.
+pub const CAROL: Person = ("4915550003", "100000000000003");
+
+/// The account that is linked.
+pub const OWN: Person = ("15550100001", "900100001");
+
 /// The second at which the scenarios of the token specification play.
 pub const NOW: i64 = 1_786_074_400;
 

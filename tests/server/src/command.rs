@@ -36,6 +36,14 @@ pub enum Command {
         #[serde(default = "yes")]
         announce: bool,
     },
+    AddGroup {
+        group: String,
+        members: Vec<String>,
+        #[serde(default)]
+        account: Option<String>,
+        #[serde(default = "yes")]
+        lid: bool,
+    },
     AddPeer {
         pn: String,
         lid: String,
@@ -62,6 +70,31 @@ pub enum Command {
         on: bool,
     },
     FailLogin(Failure),
+    GroupJoin {
+        group: String,
+        peer: String,
+        #[serde(default = "yes")]
+        announce: bool,
+    },
+    GroupLeave {
+        group: String,
+        peer: String,
+        #[serde(default = "yes")]
+        announce: bool,
+    },
+    GroupMode {
+        group: String,
+        lid: bool,
+    },
+    GroupSend {
+        group: String,
+        peer: String,
+        text: String,
+        #[serde(default)]
+        device: u16,
+        #[serde(default = "yes")]
+        with_key: bool,
+    },
     Heard {
         #[serde(default)]
         tag: Option<String>,

@@ -12,6 +12,7 @@ use sendpath_protocol::time::Now;
 use sendpath_protocol::txn::{Cx, Fence, MemoryStore, Scope, Store, step};
 
 use crate::bundle::Bundle;
+use crate::groupkey::{Reader, Writer};
 use crate::people::SignedPreKey;
 
 /// One device of a model person.
@@ -25,6 +26,10 @@ pub(crate) struct Endpoint {
     pub(crate) sent: BTreeMap<String, Vec<u8>>,
     /// Message ids that were read.
     pub(crate) read: BTreeSet<String>,
+    /// What it was given to read groups with, by group and sending device.
+    pub(crate) group_keys: BTreeMap<(String, String), Reader>,
+    /// Its own keys, by group.
+    pub(crate) group_writers: BTreeMap<String, Writer>,
     ours: OwnIdentity,
     signed_prekey: SignedPreKeyRecord,
     next_prekey: u32,
@@ -54,6 +59,8 @@ impl Endpoint {
             device_identity: None,
             sent: BTreeMap::new(),
             read: BTreeSet::new(),
+            group_keys: BTreeMap::new(),
+            group_writers: BTreeMap::new(),
             signed_prekey: SignedPreKeyRecord::generate(rng, &identity, 1, now.unix()),
             ours: OwnIdentity {
                 identity,

@@ -12,6 +12,7 @@ use crate::schema::{PreKeySignalMessage, SignalMessage};
 pub(crate) struct Ledger {
     accepted: BTreeMap<String, [u8; 32]>,
     keys: BTreeMap<(Vec<u8>, u32), [u8; 32]>,
+    group_keys: BTreeMap<(u32, u32), [u8; 32]>,
 }
 
 /// The public part of a ciphertext.
@@ -62,6 +63,12 @@ impl Ledger {
     pub(crate) fn uses(&mut self, sealed: &Sealed) -> bool {
         let key = (sealed.ratchet_key.clone(), sealed.counter);
         *self.keys.entry(key).or_insert(sealed.inner) == sealed.inner
+    }
+
+    /// As [`Ledger::uses`], for a group message.
+    pub(crate) fn uses_group_key(&mut self, id: u32, iteration: u32, bytes: &[u8]) -> bool {
+        let hash = sha256(bytes);
+        *self.group_keys.entry((id, iteration)).or_insert(hash) == hash
     }
 
     /// Remembers an accepted stanza.

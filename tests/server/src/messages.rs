@@ -5,17 +5,26 @@
 //! ```
 //! Source: spec 8.6 to 8.9, tokens spec 5.3.
 
+use sendpath_protocol::jid::Server;
 use sendpath_protocol::wap::Node;
 
 use crate::connection::{ConnectionId, Out};
 use crate::faults::{AckMode, DropWhen};
 use crate::gate::{Facts, Shown, refusal};
+use crate::groupkey;
+use crate::groupmessages::GroupSend;
 use crate::journal::Judged;
 use crate::ledger::Sealed;
 use crate::outgoing::{Form, Outgoing, Refusal};
 use crate::people::{ClientId, PersonId};
 use crate::phash::phash;
 use crate::world::World;
+
+/// A message that the server takes.
+enum Taken {
+    Chat(PersonId, Outgoing),
+    Group(GroupSend),
+}
 
 impl World {
     pub(crate) fn on_message(
@@ -37,11 +46,20 @@ impl World {
         let resend = self
             .client(client)
             .is_some_and(|c| c.ledger.holds(&id, stanza));
+        let group = node.address("to");
+        let group = group.is_some_and(|to| *to.server_part() == Server::Group);
         let verdict = if resend {
             Ok(None)
+        } else if group {
+            let taken = self.handle_group(connection, client, node);
+            taken.map(|send| Some(Taken::Group(send)))
         } else {
-            self.handle(connection, client, node, stanza).map(Some)
+            let taken = self.handle(connection, client, node);
+            taken.map(|(recipient, message)| Some(Taken::Chat(recipient, message)))
         };
+        if let (Ok(Some(_)), Some(state)) = (&verdict, self.client_mut(client)) {
+            state.ledger.accept(&id, stanza);
+        }
         let error = verdict.as_ref().err().copied();
         let hex_of = |tag| node.find(tag).and_then(Node::payload).map(hex::encode);
         self.journal.judged.push(Judged {
@@ -55,19 +73,28 @@ impl World {
             resend,
         });
         let accepted = verdict.unwrap_or_default();
-        let phash = accepted
-            .as_ref()
-            .and_then(|(recipient, message)| self.stale_devices(client, *recipient, message));
+        let phash = accepted.as_ref().and_then(|taken| match taken {
+            Taken::Chat(recipient, message) => self.stale_devices(client, *recipient, message),
+            Taken::Group(send) => self.stale_group(send, node),
+        });
         self.ack(connection, client, node, error, phash);
         // Receipts of the recipients follow the server's own answer.
-        if let Some((recipient, message)) = accepted {
-            self.deliver(connection, client, recipient, &message);
+        match accepted {
+            Some(Taken::Chat(recipient, message)) => {
+                self.deliver(connection, client, recipient, &message);
+            }
+            Some(Taken::Group(send)) => self.deliver_group(client, &send),
+            None => {}
         }
     }
 
     /// Every ciphertext counts, also in a stanza that is refused: its bytes have left the client.
     fn note_keys(&mut self, connection: ConnectionId, client: ClientId, node: &Node) {
         for (kind, bytes) in Outgoing::ciphertexts(node) {
+            if kind == "skmsg" {
+                self.note_group_key(connection, client, &bytes);
+                continue;
+            }
             let Some(sealed) = Sealed::parse(&kind, &bytes) else {
                 self.violation(connection, "ciphertext", "no Signal message of version 3");
                 continue;
@@ -88,13 +115,24 @@ impl World {
         }
     }
 
+    fn note_group_key(&mut self, connection: ConnectionId, client: ClientId, bytes: &[u8]) {
+        let Some((id, iteration)) = groupkey::numbers(bytes) else {
+            self.violation(connection, "ciphertext", "no group message of version 3");
+            return;
+        };
+        let state = self.client_mut(client);
+        if !state.is_none_or(|state| state.ledger.uses_group_key(id, iteration, bytes)) {
+            let detail = format!("iteration {iteration} with other bytes");
+            self.violation(connection, "message_key_reused", detail);
+        }
+    }
+
     /// Accepts, or gives the ack's error code.
     fn handle(
         &mut self,
         connection: ConnectionId,
         client: ClientId,
         node: &Node,
-        stanza: &[u8],
     ) -> Result<(PersonId, Outgoing), u16> {
         if let Some(code) = self.faults(client).nacks.pop_front() {
             return Err(code);
@@ -116,9 +154,6 @@ impl World {
         }
         if message.has_pkmsg() && message.device_identity.is_none() {
             self.violation(connection, "device_identity_missing", message.id.clone());
-        }
-        if let Some(state) = self.client_mut(client) {
-            state.ledger.accept(&message.id, stanza);
         }
         Ok((recipient, message))
     }

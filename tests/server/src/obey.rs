@@ -8,6 +8,7 @@ use sendpath_protocol::wap::Node;
 use crate::command::{Command, StreamErrorKind};
 use crate::connection::Out;
 use crate::faults::{DropWhen, IqFault};
+use crate::groups::Group;
 use crate::limits::{Capping, Timelock};
 use crate::pairing::Scan;
 use crate::people::{ClientId, PersonId, Token};
@@ -33,6 +34,11 @@ impl World {
             | Command::RetryRequest { .. }
             | Command::SetBehaviour { .. }
             | Command::SetGate { .. } => self.obey_about_peer(command),
+            Command::AddGroup { .. }
+            | Command::GroupJoin { .. }
+            | Command::GroupLeave { .. }
+            | Command::GroupMode { .. }
+            | Command::GroupSend { .. } => self.obey_about_groups(command),
             Command::AdvanceTime { .. }
             | Command::CertFault { .. }
             | Command::ClearViolations
@@ -106,6 +112,61 @@ impl World {
                 self.change_identity(person, announce);
             }
             _ => return Err("not about devices".into()),
+        }
+        Ok(Reply::Done)
+    }
+
+    fn obey_about_groups(&mut self, command: Command) -> Obeyed {
+        match command {
+            Command::AddGroup {
+                group,
+                members,
+                account,
+                lid,
+            } => {
+                let mut people = vec![self.account(account.as_deref())?];
+                for member in &members {
+                    people.push(self.person(member)?);
+                }
+                self.groups.push(Group {
+                    id: group,
+                    lid,
+                    members: people,
+                });
+            }
+            Command::GroupJoin {
+                group,
+                peer,
+                announce,
+            } => {
+                let (group, peer) = (self.named_group(&group)?, self.person(&peer)?);
+                self.change_member(group, peer, true, announce);
+            }
+            Command::GroupLeave {
+                group,
+                peer,
+                announce,
+            } => {
+                let (group, peer) = (self.named_group(&group)?, self.person(&peer)?);
+                self.change_member(group, peer, false, announce);
+            }
+            Command::GroupMode { group, lid } => {
+                let group = self.named_group(&group)?;
+                self.groups[group].lid = lid;
+            }
+            Command::GroupSend {
+                group,
+                peer,
+                text,
+                device,
+                with_key,
+            } => {
+                let (group, person) = (self.named_group(&group)?, self.person(&peer)?);
+                let from = ClientId { person, device };
+                let id = self.write_group(from, group, &text, with_key)?;
+                return Ok(Reply::Sent { id });
+            }
+            _ => return Err("not about groups".into()),
         }
         Ok(Reply::Done)
     }

@@ -203,32 +203,9 @@ impl World {
         count: Option<u32>,
         keys: Option<Bundle>,
     ) -> Result<(), String> {
-        let address = self.address(to);
         let now = self.step_now();
-        let known = match keys {
-            Some(_) => None,
-            None => self.seal(from, to, plain),
-        };
-        let sealed = match known {
-            Some(sealed) => sealed,
-            None => {
-                let bundle = match keys {
-                    Some(keys) => keys,
-                    None => self.bundle_of(to).ok_or("the client has no keys")?,
-                };
-                let Self { people, rng, .. } = self;
-                let endpoint = people[from.person]
-                    .endpoint(from.device)
-                    .ok_or("no device")?;
-                endpoint.establish(rng, now, &address, &bundle)?;
-                self.seal(from, to, plain).ok_or("no session")?
-            }
-        };
-        let enc = Node::new("enc")
-            .attr("v", "2")
-            .attr("type", sealed.kind.as_str())
-            .maybe("count", count.map(|count| count.to_string()))
-            .bytes(sealed.bytes);
+        let enc = self.sealed_for(from, to, plain, keys)?;
+        let enc = enc.maybe("count", count.map(|count| count.to_string()));
         let to_ourselves = ChatMessage::decode(plain).is_ok_and(|body| body.protocol.is_some());
         let sender = &mut self.people[from.person];
         let identity = sender
@@ -251,6 +228,40 @@ impl World {
         Ok(())
     }
 
+    /// `plain` encrypted for a client, in the session there is or a new one.
+    pub(crate) fn sealed_for(
+        &mut self,
+        from: ClientId,
+        to: ClientId,
+        plain: &[u8],
+        keys: Option<Bundle>,
+    ) -> Result<Node, String> {
+        let (address, now) = (self.address(to), self.step_now());
+        let known = match keys {
+            Some(_) => None,
+            None => self.seal(from, to, plain),
+        };
+        let sealed = match known {
+            Some(sealed) => sealed,
+            None => {
+                let bundle = match keys {
+                    Some(keys) => keys,
+                    None => self.bundle_of(to).ok_or("the client has no keys")?,
+                };
+                let Self { people, rng, .. } = self;
+                let endpoint = people[from.person]
+                    .endpoint(from.device)
+                    .ok_or("no device")?;
+                endpoint.establish(rng, now, &address, &bundle)?;
+                self.seal(from, to, plain).ok_or("no session")?
+            }
+        };
+        Ok(Node::new("enc")
+            .attr("v", "2")
+            .attr("type", sealed.kind.as_str())
+            .bytes(sealed.bytes))
+    }
+
     fn seal(
         &mut self,
         from: ClientId,
@@ -271,8 +282,13 @@ impl World {
         if let Some(endpoint) = people[from.person].endpoint(from.device) {
             endpoint.forget(rng, now, &address);
             endpoint.read.remove(id);
+            endpoint.group_keys.clear();
         }
         let sent = self.journal.judged.iter().rfind(|sent| sent.id == id);
+        let group = sent.and_then(|sent| self.group(&sent.to.parse().ok()?));
+        if let Some(group) = group {
+            return self.ask_again_in(from, to, id, group, count);
+        }
         let lid = sent.is_none_or(|sent| sent.to.ends_with("@lid"));
         self.ask_again(from, to, id, lid, count);
     }

@@ -103,7 +103,21 @@ impl World {
 
     /// A client cannot read a model device's message: the device writes it again.
     fn on_retry(&mut self, connection: ConnectionId, client: ClientId, node: &Node) {
-        let Some(to) = node.address("to") else { return };
+        let Some(chat) = node.address("to") else {
+            return;
+        };
+        let group = self.group(&chat);
+        let to = match group {
+            Some(_) => node.address("participant"),
+            None => Some(chat),
+        };
+        let Some(to) = to else {
+            self.violation(connection, "retry_receipt", "no participant in a group");
+            return;
+        };
+        if group.is_some() && node.value("recipient").is_some() {
+            self.violation(connection, "retry_receipt", "a recipient in a group");
+        }
         let Some(person) = self.find(&to) else { return };
         let device = to.device_part();
         let Some(retry) = node.find("retry") else {
@@ -136,6 +150,15 @@ impl World {
         };
         let id = node.text("id").unwrap_or_default().into_owned();
         let sender = ClientId { person, device };
+        if let Some(group) = group {
+            let written = self.write_group_again(sender, client, group, &id, keys, count);
+            if let Err(error) = written {
+                self.journal
+                    .unexpected
+                    .push(format!("retry answer: {error}"));
+            }
+            return;
+        }
         self.write_again(sender, client, &id, to.is_lid(), count, keys);
     }
 
@@ -192,6 +215,28 @@ impl World {
         lid: bool,
         count: u32,
     ) {
+        let wire = self.wire(from, lid);
+        let receipt = Node::new("receipt").jid("from", wire);
+        self.post_retry(from, to, id, receipt, count);
+    }
+
+    /// As [`World::ask_again`], for a message of a group.
+    pub(crate) fn ask_again_in(
+        &mut self,
+        from: ClientId,
+        to: ClientId,
+        id: &str,
+        group: usize,
+        count: u32,
+    ) {
+        let wire = self.wire(from, self.groups[group].lid);
+        let receipt = Node::new("receipt")
+            .jid("from", self.groups[group].jid())
+            .jid("participant", wire);
+        self.post_retry(from, to, id, receipt, count);
+    }
+
+    fn post_retry(&mut self, from: ClientId, to: ClientId, id: &str, receipt: Node, count: u32) {
         let (now, t) = (self.step_now(), self.now());
         let Self { people, rng, .. } = self;
         let Some(endpoint) = people[from.person].endpoint(from.device) else {
@@ -205,10 +250,9 @@ impl World {
             .attr("id", id.to_owned())
             .num("t", t)
             .attr("error", "1");
-        let mut receipt = Node::new("receipt")
+        let mut receipt = receipt
             .attr("type", "retry")
             .attr("id", id.to_owned())
-            .jid("from", self.wire(from, lid))
             .num("t", t)
             .children([retry, Node::new("registration").bytes(registration)]);
         if let Some(nodes) = keys {

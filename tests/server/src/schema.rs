@@ -222,6 +222,8 @@ pub(crate) struct PreKeySignalMessage {
 pub(crate) struct ChatMessage {
     #[prost(string, optional, tag = "1")]
     pub(crate) conversation: Option<String>,
+    #[prost(message, optional, tag = "2")]
+    pub(crate) key: Option<KeyOfGroup>,
     #[prost(message, optional, tag = "6")]
     pub(crate) extended_text: Option<ExtendedText>,
     #[prost(message, optional, tag = "12")]
@@ -239,6 +241,14 @@ impl ChatMessage {
             .and_then(|text| text.text.as_deref());
         self.conversation.as_deref().or(extended)
     }
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct KeyOfGroup {
+    #[prost(string, optional, tag = "1")]
+    pub(crate) group: Option<String>,
+    #[prost(bytes = "vec", optional, tag = "2")]
+    pub(crate) key: Option<Vec<u8>>,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -11,6 +11,7 @@ use crate::cert::{Authority, CertFault};
 use crate::config::Config;
 use crate::connection::{Connection, ConnectionId, Out, Phase};
 use crate::faults::Faults;
+use crate::groups::Group;
 use crate::journal::Journal;
 use crate::people::{Client, ClientId, Person, PersonId};
 use crate::rng::SeededRng;
@@ -22,6 +23,7 @@ pub(crate) struct World {
     pub(crate) authority: Authority,
     pub(crate) cert_fault: CertFault,
     pub(crate) people: Vec<Person>,
+    pub(crate) groups: Vec<Group>,
     pub(crate) connections: BTreeMap<ConnectionId, Connection>,
     pub(crate) props: Props,
     pub(crate) faults: BTreeMap<ClientId, Faults>,
@@ -41,6 +43,7 @@ impl World {
             rng,
             cert_fault: config.cert_fault,
             people: Vec::new(),
+            groups: Vec::new(),
             connections: BTreeMap::new(),
             props: Props::new(config.props.clone()),
             faults: BTreeMap::new(),

@@ -113,7 +113,14 @@ impl World {
             ("blocklist", _) => Answer::Result(vec![Node::new("list")]),
             ("status", "privacy") => Answer::Result(vec![Self::status_privacy()]),
             ("w:m", "media_conn") => Answer::Result(vec![self.media_conn()]),
-            ("w:g2", _) => Answer::error(404, "item-not-found"),
+            ("w:g2", "query") => {
+                self.check_group_query(connection, node);
+                match self.group_metadata(client, node) {
+                    Ok(children) => Answer::Result(children),
+                    Err(404) => Answer::error(404, "item-not-found"),
+                    Err(code) => Answer::error(code, "forbidden"),
+                }
+            }
             ("passive", _)
             | ("md", "remove-companion-device")
             | ("urn:xmpp:whatsapp:dirty", "clean")
