@@ -49,18 +49,29 @@ impl Default for DocIds {
 }
 
 impl DocIds {
+    /// Whether there is any id to ask with.
+    pub fn can_ask(&self, question: Question) -> bool {
+        !self.of(question).is_empty()
+    }
+
+    fn of(&self, question: Question) -> &[String] {
+        match question {
+            Question::NewChatCapping => &self.capping,
+            Question::ReachoutTimelock => &self.timelock,
+        }
+    }
+
     /// The IQ without its id, for the attempt of that number (from 0); `None` when there are no
     /// further ids to try.
     pub fn request(&self, question: Question, attempt: usize) -> Option<Node> {
-        let (ids, variables) = match question {
-            Question::NewChatCapping => (
-                &self.capping,
-                r#"{"variables":{"input":{"type":"INDIVIDUAL_NEW_CHAT_THREAD"}}}"#,
-            ),
-            Question::ReachoutTimelock => (&self.timelock, r#"{"variables":{}}"#),
+        let variables = match question {
+            Question::NewChatCapping => {
+                r#"{"variables":{"input":{"type":"INDIVIDUAL_NEW_CHAT_THREAD"}}}"#
+            }
+            Question::ReachoutTimelock => r#"{"variables":{}}"#,
         };
         let query = Node::new("query")
-            .attr("query_id", ids.get(attempt)?.clone())
+            .attr("query_id", self.of(question).get(attempt)?.clone())
             .bytes(variables);
         let iq = Node::new("iq")
             .attr("xmlns", "w:mex")

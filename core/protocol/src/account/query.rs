@@ -122,7 +122,7 @@ impl Account {
 
     /// Asks for a limit, unless somebody has.
     pub(super) fn pull(&mut self, cx: &Cx<'_>, question: Question, reason: Reason) -> Pull {
-        let possible = self.online && self.settings.documents.request(question, 0).is_some();
+        let possible = self.online && self.settings.documents.can_ask(question);
         let pull = match question {
             _ if !possible => Pull::Fresh(false),
             Question::NewChatCapping => self.capping.pull(reason, cx.now.mono),

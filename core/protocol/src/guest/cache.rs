@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::jid::Jid;
+use crate::peer::Names;
 use crate::tctoken::Attach;
 use crate::tctoken::policy::MessageKind;
 use crate::time::UnixSeconds;
@@ -20,15 +21,21 @@ pub(super) struct Cache {
 
 #[derive(Debug)]
 struct Entry {
+    names: Names,
     attach: Attach,
     from: UnixSeconds,
     until: UnixSeconds,
 }
 
 impl Cache {
-    /// What a message of content to `to` carries at `now`, if that is known. Protocol messages
-    /// carry the same; peer messages are not kept here.
-    pub(super) fn get(&mut self, to: &Jid, kind: MessageKind, now: UnixSeconds) -> Option<&Attach> {
+    /// The contact's names and what a message of content to `to` carries at `now`, if that is
+    /// known. Protocol messages carry the same; peer messages are not kept here.
+    pub(super) fn get(
+        &mut self,
+        to: &Jid,
+        kind: MessageKind,
+        now: UnixSeconds,
+    ) -> Option<(&Names, &Attach)> {
         if kind == MessageKind::Peer {
             return None;
         }
@@ -37,12 +44,19 @@ impl Cache {
             self.insert(to.clone(), entry);
         }
         let entry = self.young.get(to)?;
-        (entry.from <= now && now < entry.until).then_some(&entry.attach)
+        (entry.from <= now && now < entry.until).then_some((&entry.names, &entry.attach))
     }
 
     /// Keeps an answer that was made at `now` and holds until `until`.
-    pub(super) fn put(&mut self, to: &Jid, attach: Attach, now: UnixSeconds, until: UnixSeconds) {
+    pub(super) fn put(
+        &mut self,
+        to: &Jid,
+        (names, attach): (Names, Attach),
+        now: UnixSeconds,
+        until: UnixSeconds,
+    ) {
         let entry = Entry {
+            names,
             attach,
             from: now,
             until,
@@ -81,7 +95,8 @@ mod tests {
         let contact = |number: usize| Jid::lid(number.to_string());
         let mut cache = Cache::default();
         for number in 0..10 * GENERATION {
-            cache.put(&contact(number), nothing.clone(), NOW, NOW.plus(1));
+            let known = (Names::default(), nothing.clone());
+            cache.put(&contact(number), known, NOW, NOW.plus(1));
             assert!(cache.get(&contact(0), MessageKind::Content, NOW).is_some());
             assert!(cache.young.len() + cache.old.len() <= 2 * GENERATION);
         }

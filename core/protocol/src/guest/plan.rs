@@ -32,7 +32,7 @@ impl Guest {
         hint: RecipientHint,
     ) -> GuestPlan {
         let server = self.clock.unix(now);
-        if let Some(attach) = self.cache.get(to, kind, server) {
+        if let Some((_, attach)) = self.cache.get(to, kind, server) {
             let refusal = self.account.gate(to, hint, attach, server);
             return GuestPlan {
                 attach: attach.clone(),
@@ -61,7 +61,7 @@ impl Guest {
         );
         if kind != MessageKind::Peer && !failed {
             let until = self.account.attach_holds_until(server);
-            self.cache.put(to, attach.clone(), server, until);
+            self.cache.put(to, (names, attach.clone()), server, until);
         }
         let refusal = self.account.gate(to, hint, &attach, server);
         GuestPlan { attach, refusal }

@@ -1,6 +1,6 @@
 //! Messages that the host handed to its connection, until they are answered.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use crate::account::{Refused, Sent};
 use crate::error::Fault;
@@ -21,8 +21,10 @@ const MOST: usize = 4_096;
 /// What was handed over, by message id.
 #[derive(Debug, Default)]
 pub(super) struct Sends {
-    open: BTreeMap<MessageId, Handed>,
-    order: VecDeque<MessageId>,
+    /// Each with the number it came under.
+    open: BTreeMap<MessageId, (u64, Handed)>,
+    order: BTreeMap<u64, MessageId>,
+    next: u64,
 }
 
 #[derive(Debug)]
@@ -39,18 +41,19 @@ impl Sends {
             return false;
         }
         if self.order.len() >= MOST
-            && let Some(oldest) = self.order.pop_front()
+            && let Some((_, oldest)) = self.order.pop_first()
         {
             self.open.remove(&oldest);
         }
-        self.order.push_back(id.clone());
-        self.open.insert(id, handed);
+        self.order.insert(self.next, id.clone());
+        self.open.insert(id, (self.next, handed));
+        self.next += 1;
         true
     }
 
     fn take(&mut self, id: &MessageId) -> Option<Handed> {
-        let handed = self.open.remove(id)?;
-        self.order.retain(|other| other != id);
+        let (number, handed) = self.open.remove(id)?;
+        self.order.remove(&number);
         Some(handed)
     }
 }
@@ -64,12 +67,18 @@ impl Guest {
         kind: MessageKind,
     ) -> Result<(), Fault> {
         let now = self.server_now(cx);
-        let plan = self
-            .account
-            .plan(&cx.txn, &to, kind, RecipientHint::Ordinary, now)?;
+        // The host has asked a moment ago what the message carries.
+        let (names, attach) = match self.cache.get(&to, kind, now) {
+            Some((names, attach)) => (names.clone(), attach.clone()),
+            None => {
+                let names = self.account.names(&cx.txn, &to)?;
+                let attach = self.account.attach(&cx.txn, &to, &names, kind, now);
+                (names, attach)
+            }
+        };
         let handed = Handed {
             to: to.clone(),
-            carried: self.account.carried(&plan.attach, now),
+            carried: self.account.carried(&attach, now),
             built: now,
         };
         if !self.sends.add(id, handed) {
@@ -78,9 +87,9 @@ impl Guest {
         }
         let sent = Sent {
             to: &to,
-            names: &plan.names,
+            names: &names,
             kind,
-            attached: plan.attach.summary(),
+            attached: attach.summary(),
             issue: !self.config.host_issues,
         };
         self.account.handed(cx, sent, now);
@@ -121,5 +130,38 @@ impl Guest {
         for settled in self.account.take_settled() {
             cx.effect(Event::Settled(Outcome::Refused(settled.refusal)));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nct::NoCstoken;
+    use crate::tctoken::Attach;
+    use crate::verdict::WhyNot;
+
+    #[test]
+    fn the_oldest_message_that_waits_is_forgotten_first() {
+        let nothing = Attach::Nothing {
+            token: WhyNot::NeverReceived,
+            cstoken: NoCstoken::NoSalt,
+        };
+        let handed = || Handed {
+            to: Jid::lid("7"),
+            carried: nothing.summary().into(),
+            built: UnixSeconds(1),
+        };
+        let id = |number: usize| MessageId::parse(&format!("M{number}")).unwrap();
+        let mut sends = Sends::default();
+        for number in 0..MOST {
+            assert!(sends.add(id(number), handed()));
+        }
+        assert!(!sends.add(id(1), handed()), "it waits");
+        assert!(sends.take(&id(0)).is_some());
+        assert!(sends.add(id(MOST), handed()), "there is room again");
+        assert!(sends.add(id(MOST + 1), handed()));
+        assert!(sends.take(&id(1)).is_none(), "forgotten");
+        assert!(sends.take(&id(2)).is_some());
+        assert_eq!(sends.open.len(), sends.order.len());
     }
 }

@@ -77,15 +77,16 @@ impl Session {
             }
             Purpose::Lid(pn) => {
                 if let IqEnd::Result(answer) = &end {
-                    self.learn_from_usync(cx, answer)?;
-                    self.resolved(&pn, answer);
+                    let answer = usync::Answer::parse(answer);
+                    self.learn_from_usync(cx, answer.as_ref())?;
+                    self.resolved(&pn, &answer.unwrap_or_default());
                 }
                 self.resume(cx, &Answered::Lid(pn), &end)?;
             }
             Purpose::Media => self.hosts_known(cx, &end)?,
             Purpose::Lists(asked) => {
                 if let IqEnd::Result(answer) = &end {
-                    self.learn_from_usync(cx, answer)?;
+                    self.learn_from_usync(cx, usync::Answer::parse(answer).as_ref())?;
                 }
                 self.resume(cx, &Answered::Lists(asked), &end)?;
             }
@@ -118,8 +119,7 @@ impl Session {
 
     /// A number was looked up. The server may know it under another number (a digit that was added
     /// in Brazil); the message then goes to the account that it names.
-    fn resolved(&mut self, pn: &PeerKey, answer: &Node) {
-        let answer = usync::Answer::parse(answer).unwrap_or_default();
+    fn resolved(&mut self, pn: &PeerKey, answer: &usync::Answer) {
         let Some(user) = answer.by_number(pn.user()) else {
             return;
         };
@@ -141,8 +141,12 @@ impl Session {
         }
     }
 
-    fn learn_from_usync(&mut self, cx: &mut Cx<'_>, answer: &Node) -> Result<(), Fault> {
-        let (Some(answer), Some(account)) = (usync::Answer::parse(answer), &self.account) else {
+    fn learn_from_usync(
+        &mut self,
+        cx: &mut Cx<'_>,
+        answer: Option<&usync::Answer>,
+    ) -> Result<(), Fault> {
+        let (Some(answer), Some(account)) = (answer, &self.account) else {
             self.ignored += 1;
             return Ok(());
         };

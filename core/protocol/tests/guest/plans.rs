@@ -25,6 +25,18 @@ fn a_plan_is_repeated_without_the_store() {
 }
 
 #[test]
+fn the_end_of_an_issue_leaves_plans_in_memory() {
+    let mut host = Host::new();
+    host.gives(LID, "token", NOW);
+    let plan = host.plan(LID);
+    host.hand("A", LID);
+    let issue = host.issues().remove(0);
+    host.done(issue.id, WorkEnd::Taken);
+    host.store.fail_reads(Some(StoreError::Full));
+    assert_eq!(host.plan(LID), plan);
+}
+
+#[test]
 fn a_store_that_cannot_be_read_is_asked_again_next_time() {
     let mut host = Host::new();
     host.gives(LID, "token", NOW);
