@@ -103,6 +103,11 @@ pub enum Event {
         /// When it was there last, if it lets us know.
         last_seen: Option<UnixSeconds>,
     },
+    /// The phone changed our own display name.
+    PushNameChanged {
+        /// The new one.
+        name: DisplayName,
+    },
     /// Another device got or read our message.
     Receipt {
         /// The messages.
@@ -143,6 +148,16 @@ pub enum Event {
         /// False when the same bytes were already there.
         fresh: bool,
     },
+}
+
+/// A display name; `Debug` shows its length.
+#[derive(Clone, Eq, PartialEq)]
+pub struct DisplayName(pub String);
+
+impl core::fmt::Debug for DisplayName {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "DisplayName({} bytes)", self.0.len())
+    }
 }
 
 /// A decrypted message.

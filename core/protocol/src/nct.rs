@@ -18,7 +18,7 @@ use crate::peer::PeerKey;
 use crate::secret::SecretBytes;
 use crate::txn::{Cx, Namespace, Record, Scope, Txn};
 
-pub use mutation::{Mutated, Mutation, Operation, apply_mutation};
+pub use mutation::{Mutated, Mutation, Operation, apply, apply_mutation};
 
 /// Id of the one salt row of an account.
 const ROW: &str = "nct";
@@ -96,6 +96,18 @@ pub fn clear(cx: &mut Cx<'_>, account: &Scope) -> Result<bool, Fault> {
         authoritative: true,
     };
     put(cx, account, &record)
+}
+
+/// App state holds no salt. One that app state told before is gone; one that only history sync told
+/// stays, because many accounts get theirs that way. False when nothing changed.
+///
+/// # Errors
+/// What the store says.
+pub fn absent(cx: &mut Cx<'_>, account: &Scope) -> Result<bool, Fault> {
+    match load(&cx.txn, account)?.authoritative {
+        true => clear(cx, account),
+        false => Ok(false),
+    }
 }
 
 /// History sync brought a salt: used only if there is none and app state never spoke of it. False
@@ -254,6 +266,17 @@ mod tests {
         assert_eq!(stored(&mut store), Some(bytes("a")));
         assert!(run(&mut store, |cx| clear(cx, &account())));
         assert!(!run(&mut store, |cx| backfill(cx, &account(), bytes("h"))));
+        assert_eq!(stored(&mut store), None);
+    }
+
+    #[test]
+    fn a_salt_that_app_state_holds_no_more_is_gone_but_not_one_of_history() {
+        let mut store = MemoryStore::default();
+        run(&mut store, |cx| backfill(cx, &account(), bytes("h")));
+        assert!(!run(&mut store, |cx| absent(cx, &account())));
+        assert_eq!(stored(&mut store), Some(bytes("h")));
+        run(&mut store, |cx| set(cx, &account(), bytes("a")));
+        assert!(run(&mut store, |cx| absent(cx, &account())));
         assert_eq!(stored(&mut store), None);
     }
 

@@ -409,6 +409,7 @@ impl Machine for Scripted {
             ignored: 0,
             tokens: Default::default(),
             blobs: Default::default(),
+            app_state: Default::default(),
         }
     }
 

@@ -10,6 +10,7 @@ use crate::history::{self, Blob, HistoryError, HistoryReport};
 use crate::jid::Jid;
 use crate::lidmap::{self, Learned, Mapping};
 use crate::mex::Update;
+use crate::nct;
 use crate::peer::{Names, PeerKey};
 use crate::secret::SecretBytes;
 use crate::tctoken::journal;
@@ -193,6 +194,24 @@ impl Account {
         if adopt::is_known(&cx.txn, self.scope())? {
             journal::note_account(cx, self.scope(), What::Relinked, now)?;
         }
+        Ok(())
+    }
+
+    /// App state says something about the salt of cstokens. The next message uses it.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn salt_changed(&mut self, cx: &mut Cx<'_>, mutation: nct::Mutation) -> Result<(), Fault> {
+        nct::apply(cx, self.scope(), mutation)?;
+        Ok(())
+    }
+
+    /// All of app state was read, and there is no salt in it.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn salt_absent(&mut self, cx: &mut Cx<'_>) -> Result<(), Fault> {
+        nct::absent(cx, self.scope())?;
         Ok(())
     }
 

@@ -128,7 +128,8 @@ pub(super) fn reporting(token: [u8; 16]) -> Node {
     Node::new("reporting").child(token)
 }
 
-pub(super) fn ciphertext(enc: Ciphertext) -> Node {
+/// One `<enc>`.
+pub fn ciphertext(enc: Ciphertext) -> Node {
     Node::new("enc")
         .attr("v", "2")
         .attr("type", enc.kind.as_str())

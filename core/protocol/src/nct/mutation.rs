@@ -80,11 +80,21 @@ pub fn apply_mutation(
     operation: Operation,
     value: &[u8],
 ) -> Result<Mutated, Fault> {
-    let changed = match Mutation::parse(index, operation, value) {
-        None => return Ok(Mutated::Another),
-        Some(Mutation::Odd) => return Ok(Mutated::Odd),
-        Some(Mutation::Clear) => nct::clear(cx, account)?,
-        Some(Mutation::Set(salt)) => nct::set(cx, account, salt)?,
+    match Mutation::parse(index, operation, value) {
+        Some(mutation) => apply(cx, account, mutation),
+        None => Ok(Mutated::Another),
+    }
+}
+
+/// As [`apply_mutation`], for one that was read.
+///
+/// # Errors
+/// What the store says.
+pub fn apply(cx: &mut Cx<'_>, account: &Scope, mutation: Mutation) -> Result<Mutated, Fault> {
+    let changed = match mutation {
+        Mutation::Odd => return Ok(Mutated::Odd),
+        Mutation::Clear => nct::clear(cx, account)?,
+        Mutation::Set(salt) => nct::set(cx, account, salt)?,
     };
     Ok(if changed {
         Mutated::Changed

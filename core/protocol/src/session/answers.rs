@@ -49,6 +49,12 @@ impl Session {
             }
             return Ok(());
         }
+        if let Some(id) = &id
+            && ack.is("class", "message")
+            && self.phone_acked(cx, id)?
+        {
+            return Ok(());
+        }
         let Some(id) = id.filter(|id| ack.is("class", "message") && self.outbox.holds(id)) else {
             self.ignored += 1;
             return Ok(());

@@ -1,6 +1,7 @@
 //! What a driver feeds into a session, and what a host may ask of it.
 
 use crate::account::Settings;
+use crate::appstate;
 use crate::config::{DeviceConfig, ServerConfig};
 use crate::content::Draft;
 use crate::effect::OpId;
@@ -131,6 +132,8 @@ pub struct Status {
     pub tokens: Counters,
     /// Blobs that were fetched.
     pub blobs: Blobs,
+    /// What app state brought and what of it was left aside.
+    pub app_state: appstate::Counters,
 }
 
 /// Blobs since the session was opened.

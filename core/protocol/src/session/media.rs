@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::appstate::Collection;
 use crate::effect::{Effect, OpId};
 use crate::error::Fault;
 use crate::media::conn::{self, MediaConn, Scheme};
@@ -29,6 +30,8 @@ const MOST_UPLOADS: usize = 256;
 /// What a blob is for.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Want {
+    /// A snapshot of this collection, or mutations of it.
+    AppState(Collection),
     /// The part of the history that this message announced.
     History(MessageId),
 }
@@ -161,6 +164,7 @@ impl Session {
             Err(_) => self.media.counted.failed += 1,
         }
         match want {
+            Want::AppState(collection) => self.app_state_fetched(cx, collection, end.ok().as_ref()),
             Want::History(id) => self.history_fetched(cx, &id, end),
         }
     }

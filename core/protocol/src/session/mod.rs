@@ -8,6 +8,7 @@
 //! dropped and opened again.
 
 mod answers;
+mod appstate;
 mod composing;
 mod group;
 mod history;
@@ -16,6 +17,7 @@ mod media;
 mod notify;
 mod online;
 mod pairing;
+mod peer;
 mod queries;
 mod receive;
 mod retry;
@@ -26,6 +28,7 @@ mod sending;
 use std::collections::BTreeMap;
 
 use crate::account::{Account, Answer, Background, Inquiry};
+use crate::appstate::AppState;
 use crate::device::DeviceRecord;
 use crate::effect::{Effect, OpId, Reconnect, Stanza};
 use crate::error::{Fault, StoreError};
@@ -74,6 +77,8 @@ pub struct Session {
     answered_retries: retry::Counts,
     media: media::Media,
     history: history::Parts,
+    app_state: AppState,
+    key_questions: peer::KeyQuestions,
     /// Inputs that made no sense and were answered, but changed nothing.
     ignored: u64,
 }
@@ -113,6 +118,8 @@ impl Session {
                 answered_retries: retry::Counts::default(),
                 media: media::Media::default(),
                 history: history::Parts::load(&cx.txn, &slot)?,
+                app_state: AppState::default(),
+                key_questions: peer::KeyQuestions::default(),
                 ignored: 0,
                 slot,
                 config,
@@ -147,6 +154,7 @@ impl Session {
 
     fn input(&mut self, cx: &mut Cx<'_>, input: Input) -> Result<(), Fault> {
         self.dispatch(cx, input)?;
+        self.follow_app_state(cx)?;
         self.follow_account(cx);
         Ok(())
     }
@@ -228,6 +236,7 @@ impl Session {
             self.outbox.deadline(),
             self.history.deadline(),
             self.account.as_ref().and_then(Account::deadline),
+            self.app_state.deadline(),
         ]
         .into_iter()
         .flatten()
@@ -246,6 +255,7 @@ impl Session {
             queued: self.sends.len(),
             ignored: self.ignored,
             blobs: self.media.counted,
+            app_state: *self.app_state.counters(),
             tokens: self
                 .account
                 .as_ref()
@@ -307,6 +317,7 @@ impl Session {
         self.tick_sends(cx)?;
         self.tick_history(cx)?;
         self.tick_account(cx)?;
+        self.app_state.tick(cx, &self.slot)?;
         self.progress(cx)
     }
 
@@ -354,6 +365,8 @@ impl Session {
         if let Some(account) = &mut self.account {
             account.disconnected();
         }
+        self.app_state.disconnected();
+        self.key_questions = peer::KeyQuestions::default();
         for purpose in self.iqs.drain() {
             self.answered(cx, purpose, IqEnd::Disconnected)?;
         }

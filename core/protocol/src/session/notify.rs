@@ -24,6 +24,7 @@ impl Session {
             Some("encrypt") => self.keys_notice(cx, node)?,
             Some("mediaretry") => self.uploaded_again(cx, node)?,
             Some("mex") => self.ignored += 1,
+            Some("server_sync") => self.app_state.notified(cx, &self.slot, node)?,
             Some("w:gp2") => self.group_changed(cx, node)?,
             _ => {}
         }

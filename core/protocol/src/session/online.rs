@@ -4,6 +4,7 @@
 //! handshake -> <success t lid/> -> <iq xmlns="passive"><active/></iq> -> outbox again, new sends
 //! ```
 
+use crate::appstate::AppState;
 use crate::device::{self, DeviceRecord, Forgotten};
 use crate::effect::{Effect, Reconnect};
 use crate::error::Fault;
@@ -67,6 +68,7 @@ impl Session {
         if let Some(account) = &mut self.account {
             account.connected(cx, now);
         }
+        self.app_state.connected(cx, &self.slot)?;
         cx.effect(Event::Connected);
         self.outbox.resend_all(cx, &self.slot)?;
         self.history_online(cx);
@@ -83,7 +85,7 @@ impl Session {
                     self.transmit(cx, &offline::batch());
                 }
                 "offline_preview" => self.offline_ended(cx)?,
-                "dirty" => self.clean(cx, child),
+                "dirty" => self.dirty(cx, child)?,
                 "edge_routing" => {
                     self.device.routing = child
                         .find("routing_info")
@@ -118,10 +120,12 @@ impl Session {
         }
     }
 
-    fn clean(&mut self, cx: &mut Cx<'_>, dirty: &Node) {
+    /// The server marked what changed while it did not tell us; the mark goes when we know it.
+    fn dirty(&mut self, cx: &mut Cx<'_>, dirty: &Node) -> Result<(), Fault> {
         let Some(kind) = dirty.text("type") else {
-            return;
+            return Ok(());
         };
+        let app_state = kind == "syncd_app_state";
         let clean = Node::new("clean")
             .attr("type", kind.into_owned())
             .maybe("timestamp", dirty.text("timestamp").map(|t| t.into_owned()));
@@ -130,7 +134,11 @@ impl Session {
             .attr("type", "set")
             .jid("to", Jid::whatsapp())
             .child(clean);
+        if app_state {
+            return self.app_state.dirty(cx, &self.slot, request);
+        }
         self.ask(cx, request, Purpose::Ping);
+        Ok(())
     }
 
     /// Unlinks this device: tells the server if there is a connection, deletes the credentials
@@ -166,10 +174,12 @@ impl Session {
     /// Everything stored for the account goes; the link stays.
     pub(super) fn forget_account(&mut self, cx: &mut Cx<'_>) -> Result<(), Fault> {
         let now = self.server_now(cx);
-        match &mut self.account {
-            Some(account) => account.forget(cx, now),
-            None => Ok(()),
+        if let Some(account) = &mut self.account {
+            account.forget(cx, now)?;
+            // The salt comes from there.
+            self.app_state.begin_anew(cx, &self.slot)?;
         }
+        Ok(())
     }
 
     /// The link is gone: nothing of this device is worth anything any more.
@@ -184,6 +194,7 @@ impl Session {
         self.outbox = crate::send::outbox::Outbox::default();
         self.history = super::history::Parts::default();
         self.media.forget();
+        self.app_state = AppState::default();
         self.account = None;
         Ok(())
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::account::Account;
+use crate::appstate::Collection;
 use crate::devices::DeviceList;
 use crate::error::Fault;
 use crate::jid::Jid;
@@ -23,6 +24,8 @@ use crate::{account, devices, lidmap, prekeys};
 pub(super) enum Purpose {
     /// `<active/>`: the server starts to deliver.
     Active,
+    /// These collections of app state.
+    AppState(Vec<Collection>),
     /// Number of one-time keys the server still has.
     Count,
     /// The metadata of this group.
@@ -55,6 +58,10 @@ impl Session {
     ) -> Result<(), Fault> {
         match purpose {
             Purpose::Active | Purpose::Ping => self.clock_from(cx, &end),
+            Purpose::AppState(asked) => {
+                let now = self.server_now(cx);
+                self.app_state.answered(cx, &self.slot, &asked, &end, now)?;
+            }
             Purpose::Count => self.counted(cx, &end)?,
             Purpose::Account(purpose) => {
                 let now = self.server_now(cx);
@@ -73,6 +80,7 @@ impl Session {
                 if let IqEnd::Result(answer) = &end {
                     self.bundles(cx, answer)?;
                 }
+                self.ask_phone_again(cx)?;
                 self.resume(cx, &Answered::Keys(asked), &end)?;
             }
             Purpose::Lid(pn) => {

@@ -240,6 +240,11 @@ impl Session {
         source: &Source,
         protocol: pb::ProtocolMessage,
     ) -> Result<(), Fault> {
+        if let Some(share) = &protocol.app_state_sync_key_share
+            && source.sender.device_part() == 0
+        {
+            self.app_state.shared(cx, &self.slot, share)?;
+        }
         match protocol.history_sync_notification {
             Some(history) => self.history_announced(cx, &source.id, history),
             None => Ok(()),

@@ -249,7 +249,7 @@ impl AppState {
     /// The collection is in step.
     fn finish(&mut self, cx: &mut Cx<'_>, slot: &Scope, collection: Collection, state: &mut State) {
         let track = core::mem::take(self.track(collection));
-        state.due = track.again;
+        state.due = track.again.is_some_and(|version| version > state.version);
         state.save(cx, slot, collection);
     }
 

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use super::Collection;
 use super::action::Findings;
 use super::keys::{self, KeyId};
-use super::rows::State;
+use super::rows::{self, State};
 use super::stanza;
 use crate::error::Fault;
 use crate::media::download::Reference;
@@ -168,6 +168,23 @@ impl AppState {
         self.go(cx, slot)
     }
 
+    /// What was found is forgotten: the collections are read from their beginning.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn begin_anew(&mut self, cx: &mut Cx<'_>, slot: &Scope) -> Result<(), Fault> {
+        for collection in Collection::FOLLOWED {
+            rows::clear(cx, slot, collection)?;
+            State::default().save(cx, slot, collection);
+            let track = self.track(collection);
+            *track = match track.is_under_way() {
+                true => Track::at(Stage::Stale),
+                false => Track::default(),
+            };
+        }
+        self.go(cx, slot)
+    }
+
     /// A question of [`Work::Ask`] ended.
     ///
     /// # Errors
@@ -183,11 +200,12 @@ impl AppState {
         let mut parts: BTreeMap<_, _> = end.result().into_iter().flat_map(stanza::parse).collect();
         for &collection in asked {
             let track = self.track(collection);
-            if track.stage != Stage::Asked {
+            if !matches!(track.stage, Stage::Asked | Stage::Stale) {
                 continue;
             }
-            track.stage = Stage::Idle;
+            let stage = core::mem::take(&mut track.stage);
             match (end, parts.remove(&collection)) {
+                _ if stage == Stage::Stale => {}
                 (IqEnd::Disconnected, _) => {}
                 (_, Some(part)) => self.part(cx, slot, collection, &part, now)?,
                 (_, None) => self.track(collection).failed(cx.now.mono, cx.rng),
@@ -211,6 +229,7 @@ impl AppState {
         let stage = core::mem::take(&mut self.track(collection).stage);
         let file = match stage {
             Stage::Fetching(file) => file,
+            Stage::Stale => return self.go(cx, slot),
             other => {
                 self.track(collection).stage = other;
                 return Ok(());
@@ -258,7 +277,7 @@ impl AppState {
         }
         let track = self.track(collection);
         if track.is_under_way() {
-            track.again = true;
+            track.again = track.again.max(Some(version.unwrap_or(u64::MAX)));
         } else {
             *track = Track::default();
         }

@@ -13,8 +13,8 @@ const LONGEST_PAUSE_SECONDS: u64 = 300;
 #[derive(Debug, Default)]
 pub(super) struct Track {
     pub(super) stage: Stage,
-    /// It changed while it was asked for.
-    pub(super) again: bool,
+    /// It changed while it was asked for: its new version, the highest number if nobody said.
+    pub(super) again: Option<u64>,
     /// Answers in a row.
     pub(super) rounds: u32,
     failures: u32,
@@ -32,6 +32,8 @@ pub(super) enum Stage {
     /// Waits for keys, too.
     Keyless,
     Pausing(Mono),
+    /// Asked for or fetched for something that is forgotten; its end is waited for.
+    Stale,
 }
 
 /// What a file is for.
@@ -46,7 +48,7 @@ impl Track {
     pub(super) const fn at(stage: Stage) -> Self {
         Self {
             stage,
-            again: false,
+            again: None,
             rounds: 0,
             failures: 0,
         }
@@ -67,7 +69,7 @@ impl Track {
 
     /// It is waited for.
     pub(super) const fn is_under_way(&self) -> bool {
-        matches!(self.stage, Stage::Asked | Stage::Fetching(_))
+        matches!(self.stage, Stage::Asked | Stage::Fetching(_) | Stage::Stale)
     }
 
     /// Until when it pauses.
