@@ -16,6 +16,7 @@ use crate::gate::Gate;
 use crate::login::Failure;
 use crate::nodejson::NodeJson;
 use crate::reply::Condition;
+use crate::syncd::{PatchFault, RowChange};
 use crate::time::TimeSource;
 
 /// An order or a question.
@@ -59,6 +60,18 @@ pub enum Command {
     },
     CertFault {
         fault: CertFault,
+    },
+    ChangeAppState {
+        #[serde(default)]
+        account: Option<String>,
+        collection: String,
+        changes: Vec<RowChange>,
+        #[serde(default)]
+        fresh_key: bool,
+        #[serde(default)]
+        fault: Option<PatchFault>,
+        #[serde(default = "yes")]
+        push: bool,
     },
     ClearViolations,
     DropConnection {
@@ -255,6 +268,10 @@ pub enum Command {
         kind: Option<String>,
         #[serde(default)]
         push: bool,
+    },
+    ShareKeys {
+        #[serde(default)]
+        account: Option<String>,
     },
     Stats {
         #[serde(default)]

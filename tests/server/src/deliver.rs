@@ -117,6 +117,10 @@ impl World {
                 .as_ref()
                 .and_then(|message| message.text().map(Into::into));
         }
+        let protocol = body.protocol.as_ref().filter(|_| own && target.device == 0);
+        if let Some(request) = protocol.and_then(|protocol| protocol.key_request.as_ref()) {
+            self.keys_wanted(connection, target.person, request);
+        }
         if message.form != Form::Peer {
             match (&record.destination, own) {
                 (Some(to), true) if *to == message.to.reveal() => {}

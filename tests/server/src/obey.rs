@@ -34,6 +34,9 @@ impl World {
             | Command::RetryRequest { .. }
             | Command::SetBehaviour { .. }
             | Command::SetGate { .. } => self.obey_about_peer(command),
+            Command::ChangeAppState { .. } | Command::ShareKeys { .. } => {
+                self.obey_about_app_state(command)
+            }
             Command::AddGroup { .. }
             | Command::GroupJoin { .. }
             | Command::GroupLeave { .. }
@@ -382,6 +385,32 @@ impl World {
             command => return self.set_limits(command),
         }
         Ok(Reply::Done)
+    }
+
+    fn obey_about_app_state(&mut self, command: Command) -> Obeyed {
+        match command {
+            Command::ChangeAppState {
+                account,
+                collection,
+                changes,
+                fresh_key,
+                fault,
+                push,
+            } => {
+                let account = self.account(account.as_deref())?;
+                self.change_app_state(account, &collection, &changes, fresh_key, fault)?;
+                if push {
+                    self.push_server_sync(account, &collection);
+                }
+                Ok(Reply::Done)
+            }
+            Command::ShareKeys { account } => {
+                let account = self.account(account.as_deref())?;
+                let id = self.share_keys(account)?;
+                Ok(Reply::Sent { id })
+            }
+            _ => Err("not about app state".into()),
+        }
     }
 
     fn set_limits(&mut self, command: Command) -> Obeyed {

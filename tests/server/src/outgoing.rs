@@ -100,6 +100,9 @@ impl Outgoing {
             }
         }
         let form = form(node, &to)?;
+        if form == Form::Peer {
+            check_peer(node, &to)?;
+        }
         let outgoing = Self {
             sealed: encs(node, &to)?,
             tctoken: token(node, "tctoken")?,
@@ -169,6 +172,28 @@ fn form(node: &Node, to: &Jid) -> Result<Form, Refusal> {
         return Err(Refusal::smax("message_attribute", "to has a device"));
     }
     Ok(Form::Chat)
+}
+
+/// A message to the own phone: by number, with its priority and its `<meta>`.
+fn check_peer(node: &Node, to: &Jid) -> Result<(), Refusal> {
+    let priority = node.text("push_priority").unwrap_or_default();
+    let meta = node.find("meta");
+    if !to.is_pn() || to.device_part() != 0 {
+        return Err(Refusal::smax(
+            "peer_message",
+            "not to the number of the phone",
+        ));
+    }
+    if !matches!(&*priority, "high" | "high_force") {
+        return Err(Refusal::smax(
+            "peer_message",
+            format!("push_priority {priority}"),
+        ));
+    }
+    if meta.is_none_or(|meta| !meta.is("appdata", "default")) {
+        return Err(Refusal::smax("peer_message", "no <meta appdata>"));
+    }
+    Ok(())
 }
 
 fn encs(node: &Node, to: &Jid) -> Result<Vec<Enc>, Refusal> {
@@ -265,8 +290,14 @@ mod tests {
         assert_eq!(code(&both), Some((479, "token_shape")));
         let stamped = chat().child(token().attr("t", "1"));
         assert_eq!(code(&stamped), Some((479, "token_shape")));
-        let peer = chat().attr("category", "peer").child(token());
-        assert_eq!(code(&peer), Some((479, "token_misplaced")));
+        let peer = message("7@s.whatsapp.net", "7@s.whatsapp.net")
+            .attr("category", "peer")
+            .attr("push_priority", "high")
+            .child(Node::new("meta").attr("appdata", "default"));
+        assert_eq!(code(&peer), None);
+        assert_eq!(code(&peer.child(token())), Some((479, "token_misplaced")));
+        let lid = chat().attr("category", "peer");
+        assert_eq!(code(&lid), Some((479, "peer_message")));
         let group = message("7@g.us", "7@lid").child(token());
         assert_eq!(code(&group), Some((479, "token_misplaced")));
         let short = chat().child(Node::new("cstoken").bytes([0; 31]));

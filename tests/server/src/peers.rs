@@ -13,6 +13,7 @@ use crate::gate::Gate;
 use crate::limits::{Capping, Timelock};
 use crate::people::{Behaviour, ClientId, Person, PersonId};
 use crate::schema::ChatMessage;
+use crate::syncd::AppState;
 use crate::world::World;
 
 impl World {
@@ -32,6 +33,7 @@ impl World {
             behaviour: Behaviour::default(),
             tokens: std::collections::BTreeMap::new(),
             nct_salt: None,
+            app_state: AppState::default(),
             timelock: Timelock::default(),
             capping: Capping::default(),
             used_devices: 0,

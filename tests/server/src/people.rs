@@ -12,6 +12,7 @@ use crate::gate::Gate;
 use crate::ledger::Ledger;
 use crate::limits::{Capping, Timelock};
 use crate::queue::Mailbox;
+use crate::syncd::AppState;
 
 /// Index into the list of people; people are never removed.
 pub(crate) type PersonId = usize;
@@ -32,6 +33,7 @@ pub(crate) struct Person {
     /// Tokens that this person issued, by recipient.
     pub(crate) tokens: BTreeMap<PersonId, Vec<Token>>,
     pub(crate) nct_salt: Option<Vec<u8>>,
+    pub(crate) app_state: AppState,
     pub(crate) timelock: Timelock,
     pub(crate) capping: Capping,
     pub(crate) used_devices: u16,

@@ -59,6 +59,7 @@ impl World {
             protocol: Some(ProtocolMessage {
                 kind: Some(HISTORY_SYNC),
                 history: Some(notice),
+                ..ProtocolMessage::default()
             }),
             ..ChatMessage::default()
         };

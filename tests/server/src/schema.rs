@@ -5,6 +5,8 @@
 
 use prost::Message;
 
+use crate::syncd::schema::{KeyRequest, KeyShare};
+
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct HandshakeMessage {
     #[prost(message, optional, tag = "2")]
@@ -263,6 +265,10 @@ pub(crate) struct ProtocolMessage {
     pub(crate) kind: Option<i32>,
     #[prost(message, optional, tag = "6")]
     pub(crate) history: Option<HistoryNotice>,
+    #[prost(message, optional, tag = "7")]
+    pub(crate) key_share: Option<KeyShare>,
+    #[prost(message, optional, tag = "8")]
+    pub(crate) key_request: Option<KeyRequest>,
 }
 
 #[derive(Clone, PartialEq, Message)]

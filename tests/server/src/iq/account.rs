@@ -1,4 +1,4 @@
-//! The small answers: AB props, app state, media hosts.
+//! The small answers: AB props, media hosts.
 
 use sendpath_protocol::wap::Node;
 
@@ -14,21 +14,6 @@ impl World {
             }
             _ => Answer::bad_request(),
         }
-    }
-
-    /// No collection has anything new.
-    pub(super) fn app_state(node: &Node) -> Answer {
-        let Some(sync) = node.find("sync") else {
-            return Answer::bad_request();
-        };
-        let collections = sync.all("collection").map(|asked| {
-            let version = asked.text("version").unwrap_or_default();
-            let version = if version.is_empty() { "0" } else { &*version };
-            Node::new("collection")
-                .attr("name", asked.text("name").unwrap_or_default().into_owned())
-                .attr("version", version.to_owned())
-        });
-        Answer::Result(vec![Node::new("sync").children(collections)])
     }
 
     /// Hosts that do not exist: nothing here uploads.

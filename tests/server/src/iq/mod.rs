@@ -109,7 +109,7 @@ impl World {
             ("w:mex", "query") => self.mex(client, node),
             ("w:p", _) | ("urn:xmpp:ping", _) => Answer::empty(),
             ("w:profile:picture", "picture") => self.picture(connection, client, node),
-            ("w:sync:app:state", "sync") => Self::app_state(node),
+            ("w:sync:app:state", "sync") => self.app_state(connection, client, node),
             ("blocklist", _) => Answer::Result(vec![Node::new("list")]),
             ("status", "privacy") => Answer::Result(vec![Self::status_privacy()]),
             ("w:m", "media_conn") => Answer::Result(vec![self.media_conn()]),
