@@ -21,6 +21,7 @@ pub mod fanout;
 pub mod groups;
 pub mod guest;
 pub mod history;
+pub mod inbox;
 pub mod jid;
 pub mod lidmap;
 pub mod limits;

@@ -150,6 +150,21 @@ impl ServerClock {
         self.skew_seconds = server.since(now.unix());
     }
 
+    /// Our wall clock was moved between two samples on one connection: the server's was not. Both
+    /// samples are of one process; a difference below two seconds counts as drift.
+    pub fn steady(&mut self, earlier: Now, now: Now) {
+        let elapsed = i64::try_from(now.mono.since(earlier.mono).0).unwrap_or(i64::MAX);
+        let moved = now
+            .wall
+            .0
+            .saturating_sub(earlier.wall.0)
+            .saturating_sub(elapsed);
+        if moved.unsigned_abs() >= 2_000 {
+            let seconds = moved.saturating_add(500).div_euclid(1_000);
+            self.skew_seconds = self.skew_seconds.saturating_sub(seconds);
+        }
+    }
+
     /// Server time at `now`.
     pub const fn unix(self, now: Now) -> UnixSeconds {
         now.unix().plus(self.skew_seconds)
@@ -197,5 +212,21 @@ mod tests {
         clock.observe(UnixSeconds(1_060), now);
         assert_eq!(clock.unix(now), UnixSeconds(1_060));
         assert_eq!(clock.millis(now), UnixMillis(1_060_000));
+    }
+
+    #[test]
+    fn a_moved_wall_clock_does_not_move_the_servers() {
+        let at = |mono, wall| Now::new(Mono(mono), UnixMillis(wall));
+        let begin = at(5_000, 1_000_000);
+        for moved in [-7_200_000, -2_000, 2_000, 7_200_000] {
+            let mut clock = ServerClock::default();
+            clock.observe(UnixSeconds(1_060), begin);
+            let later = at(8_000, 1_003_000 + moved);
+            clock.steady(begin, later);
+            assert_eq!(clock.unix(later), UnixSeconds(1_063), "{moved}");
+        }
+        let mut clock = ServerClock::default();
+        clock.steady(begin, at(8_000, 1_004_999));
+        assert_eq!(clock.skew(), 0, "drift is left alone");
     }
 }

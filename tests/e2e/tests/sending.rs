@@ -140,6 +140,25 @@ fn a_contact_that_registered_anew_is_reached_again() {
 }
 
 #[test]
+fn a_new_phone_that_nobody_announced_gets_the_message_with_its_new_keys() {
+    let world = World::linked();
+    world.add(ALICE, Gate::Open);
+    world.send(ALICE.0, "one");
+    world.order(Command::IdentityChange {
+        peer: ALICE.0.into(),
+        announce: false,
+    });
+    world.send(ALICE.0, "two");
+    world.wait_for(Condition::Received {
+        peer: Some(ALICE.0.into()),
+        text: Some("two".into()),
+        count: 1,
+    });
+    world.wait_for(Condition::Answered { account: None });
+    world.no_violations();
+}
+
+#[test]
 fn a_device_that_cannot_read_gets_the_message_again() {
     let world = World::linked();
     world.add(ALICE, Gate::Token);

@@ -40,6 +40,7 @@ pub enum CertFault {
 }
 
 /// The signing keys and the server's static key.
+#[derive(Clone)]
 pub(crate) struct Authority {
     root: KeyPair,
     other_root: KeyPair,

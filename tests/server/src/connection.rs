@@ -21,6 +21,7 @@ use crate::server::Shared;
 pub(crate) struct ConnectionId(pub(crate) u64);
 
 /// What the server knows about an open connection.
+#[derive(Clone)]
 pub(crate) struct Connection {
     pub(crate) out: UnboundedSender<Out>,
     pub(crate) phase: Phase,
@@ -30,6 +31,7 @@ pub(crate) struct Connection {
 }
 
 /// How far a connection is.
+#[derive(Clone)]
 pub(crate) enum Phase {
     /// Refused or ended; whatever comes is ignored.
     Ended,

@@ -16,6 +16,7 @@ use crate::groupkey::{Reader, Writer};
 use crate::people::SignedPreKey;
 
 /// One device of a model person.
+#[derive(Clone)]
 pub(crate) struct Endpoint {
     pub(crate) device: u16,
     /// Index of a companion in its account's signed list; `None` for the phone.

@@ -54,7 +54,7 @@ pub struct IqError {
 }
 
 /// Everything that was asked for one client.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Faults {
     pub(crate) nacks: VecDeque<u16>,
     pub(crate) acks: AckMode,

@@ -97,7 +97,7 @@ pub struct ReceiptSeen {
 }
 
 /// Everything noticed since the start.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Journal {
     pub(crate) violations: Vec<Violation>,
     pub(crate) unexpected: Vec<String>,

@@ -8,9 +8,10 @@ use sendpath_protocol::crypto::symmetric::sha256;
 use crate::schema::{PreKeySignalMessage, SignalMessage};
 
 /// Memory of one client's messages.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Ledger {
     accepted: BTreeMap<String, [u8; 32]>,
+    refused: BTreeMap<String, ([u8; 32], u16)>,
     keys: BTreeMap<(Vec<u8>, u32), [u8; 32]>,
     group_keys: BTreeMap<(u32, u32), [u8; 32]>,
 }
@@ -74,6 +75,17 @@ impl Ledger {
     /// Remembers an accepted stanza.
     pub(crate) fn accept(&mut self, id: &str, stanza: &[u8]) {
         self.accepted.insert(id.into(), sha256(stanza));
+    }
+
+    /// Remembers a refused stanza: the same bytes are refused again.
+    pub(crate) fn refuse(&mut self, id: &str, stanza: &[u8], code: u16) {
+        self.refused.insert(id.into(), (sha256(stanza), code));
+    }
+
+    /// What exactly these bytes were refused with.
+    pub(crate) fn refusal(&self, id: &str, stanza: &[u8]) -> Option<u16> {
+        let (bytes, code) = self.refused.get(id)?;
+        (*bytes == sha256(stanza)).then_some(*code)
     }
 
     /// Whether an accepted stanza had that id and exactly these bytes.

@@ -16,6 +16,7 @@
 
 mod abprops;
 mod adv;
+pub mod bare;
 mod bundle;
 mod cert;
 mod command;

@@ -26,6 +26,9 @@ enum Taken {
     Group(GroupSend),
 }
 
+/// Answers that may be others the next time.
+const BUSY: [u16; 4] = [408, 429, 500, 503];
+
 impl World {
     pub(crate) fn on_message(
         &mut self,
@@ -54,7 +57,7 @@ impl World {
             let taken = self.handle_group(connection, client, node);
             taken.map(|send| Some(Taken::Group(send)))
         } else {
-            let taken = self.handle(connection, client, node);
+            let taken = self.handle(connection, client, node, stanza);
             taken.map(|(recipient, message)| Some(Taken::Chat(recipient, message)))
         };
         if let (Ok(Some(_)), Some(state)) = (&verdict, self.client_mut(client)) {
@@ -133,8 +136,9 @@ impl World {
         connection: ConnectionId,
         client: ClientId,
         node: &Node,
+        stanza: &[u8],
     ) -> Result<(PersonId, Outgoing), u16> {
-        if let Some(code) = self.faults(client).nacks.pop_front() {
+        if let Some(code) = self.ordered_refusal(client, node, stanza) {
             return Err(code);
         }
         let checked = Outgoing::parse(node).and_then(|message| {
@@ -156,6 +160,20 @@ impl World {
             self.violation(connection, "device_identity_missing", message.id.clone());
         }
         Ok((recipient, message))
+    }
+
+    /// What a test ordered for the next message, or for exactly these bytes before.
+    fn ordered_refusal(&mut self, client: ClientId, node: &Node, stanza: &[u8]) -> Option<u16> {
+        let id = node.text("id").unwrap_or_default();
+        let ledger = self.client(client).map(|state| &state.ledger);
+        if let Some(code) = ledger.and_then(|ledger| ledger.refusal(&id, stanza)) {
+            return Some(code);
+        }
+        let code = self.faults(client).nacks.pop_front()?;
+        if let Some(state) = self.client_mut(client).filter(|_| !BUSY.contains(&code)) {
+            state.ledger.refuse(&id, stanza, code);
+        }
+        Some(code)
     }
 
     /// Rules that need to know who is who.

@@ -27,6 +27,7 @@ const ALPHABET: &str = "123456789ABCDEFGHJKLMNPQRSTVWXYZ";
 const ROUNDS: u32 = 131_072;
 
 /// A code that a client announced.
+#[derive(Clone)]
 pub(crate) struct Announced {
     number: String,
     reference: String,
@@ -35,6 +36,7 @@ pub(crate) struct Announced {
 }
 
 /// What the phone did when somebody typed a code.
+#[derive(Clone)]
 struct Typed {
     person: PersonId,
     ephemeral: KeyPair,

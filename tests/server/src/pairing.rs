@@ -26,6 +26,7 @@ use crate::world::World;
 const REFS: usize = 6;
 
 /// A registered device that is not linked yet.
+#[derive(Clone)]
 pub(crate) struct Candidate {
     noise_key: [u8; 32],
     registration: Registration,
@@ -45,6 +46,7 @@ struct Registration {
 }
 
 /// What was sent in `<pair-success>`.
+#[derive(Clone)]
 struct Success {
     iq: String,
     person: PersonId,

@@ -18,6 +18,7 @@ use crate::syncd::AppState;
 pub(crate) type PersonId = usize;
 
 /// One account of WhatsApp.
+#[derive(Clone)]
 pub(crate) struct Person {
     pub(crate) pn: String,
     pub(crate) lid: String,
@@ -69,6 +70,7 @@ pub(crate) struct Token {
 }
 
 /// A real client, linked as a companion.
+#[derive(Clone)]
 pub(crate) struct Client {
     pub(crate) device: u16,
     pub(crate) key_index: u32,

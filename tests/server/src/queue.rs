@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use sendpath_protocol::wap::Node;
 
 /// Stanzas that wait for a client, and what became of earlier ones.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Mailbox {
     items: VecDeque<Item>,
     history: BTreeMap<StanzaKey, Deliveries>,
@@ -18,7 +18,7 @@ pub(crate) struct Mailbox {
 /// What an answer names: tag, id and where the stanza came from.
 type StanzaKey = (String, String, String);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Item {
     node: Node,
     sent: bool,

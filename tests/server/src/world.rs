@@ -17,6 +17,7 @@ use crate::people::{Client, ClientId, Person, PersonId};
 use crate::rng::SeededRng;
 use crate::time::TimeSource;
 
+#[derive(Clone)]
 pub(crate) struct World {
     pub(crate) clock: TimeSource,
     pub(crate) rng: SeededRng,

@@ -49,6 +49,10 @@ impl Session {
             }
             return Ok(());
         }
+        if let Some(id) = id.as_ref().filter(|_| ack.is("class", "receipt")) {
+            self.inbox.confirmed(cx, &self.slot, id);
+            return Ok(());
+        }
         if let Some(id) = &id
             && ack.is("class", "message")
             && self.phone_acked(cx, id)?

@@ -20,6 +20,7 @@ mod pairing;
 mod peer;
 mod queries;
 mod receive;
+mod rekey;
 mod retry;
 mod roster;
 mod route;
@@ -29,10 +30,12 @@ use std::collections::BTreeMap;
 
 use crate::account::{Account, Answer, Background, Inquiry};
 use crate::appstate::AppState;
+use crate::crypto::curve::KeyPair;
 use crate::device::DeviceRecord;
 use crate::effect::{Effect, OpId, Reconnect, Stanza};
 use crate::error::{Fault, StoreError};
 use crate::event::{DisconnectReason, Event};
+use crate::inbox::Inbox;
 use crate::login;
 use crate::noise::{Link, LinkConfig};
 use crate::pair::Pairing;
@@ -70,11 +73,15 @@ pub struct Session {
     login_deadline: Option<Mono>,
     sends: Vec<Outgoing>,
     outbox: Outbox,
+    inbox: Inbox,
     /// Operations of refused messages whose cause is not known yet.
     refused: BTreeMap<MessageId, Option<OpId>>,
+    /// The instant of the last input.
+    last: Option<Now>,
     retries: retry::Counts,
     /// How often we encrypted a group message anew, by device.
     answered_retries: retry::Counts,
+    rekeys: Vec<rekey::Rekey>,
     media: media::Media,
     history: history::Parts,
     app_state: AppState,
@@ -101,6 +108,7 @@ impl Session {
         let step = txn::step(now, rng, reader, |cx| {
             let device = DeviceRecord::load_or_create(cx, &slot)?;
             let outbox = Outbox::load(&cx.txn, &slot)?;
+            let inbox = Inbox::load(&cx.txn, &slot)?;
             let mut session = Self {
                 account: None,
                 attempts: 0,
@@ -113,9 +121,12 @@ impl Session {
                 login_deadline: None,
                 sends: Vec::new(),
                 outbox,
+                inbox,
                 refused: BTreeMap::new(),
+                last: None,
                 retries: retry::Counts::default(),
                 answered_retries: retry::Counts::default(),
+                rekeys: Vec::new(),
                 media: media::Media::default(),
                 history: history::Parts::load(&cx.txn, &slot)?,
                 app_state: AppState::default(),
@@ -144,6 +155,13 @@ impl Session {
         reader: &dyn Reader,
         input: Input,
     ) -> Result<Step, Fault> {
+        if let Some(earlier) = self
+            .last
+            .replace(now)
+            .filter(|_| self.phase == Phase::Online)
+        {
+            self.device.clock.steady(earlier, now);
+        }
         let step = txn::step(now, rng, reader, |cx| self.input(cx, input))?;
         let server = self.device.clock.unix(now);
         if let Some(account) = &mut self.account {
@@ -206,18 +224,26 @@ impl Session {
         self.account.as_mut().map(answer).transpose()
     }
 
-    /// A Noise link for a new connection, with its first bytes to write.
-    pub fn link(&self, rng: &mut dyn Entropy) -> (Link, Vec<u8>) {
+    /// What a connection introduces itself with: the static key of its handshake and the client
+    /// payload in it. [`Session::link`] uses both; a driver with a transport of its own, such as a
+    /// simulation, asks here.
+    pub fn introduction(&self) -> (KeyPair, Vec<u8>) {
         let login = |paired| login::login_payload(paired, &self.config.device, self.attempts);
         let payload = match self.device.paired() {
             // Without a number of our own the payload is empty, and the server refuses it.
             Some(paired) => login(paired).unwrap_or_default(),
             None => login::registration_payload(&self.device, &self.config.device),
         };
+        (self.device.noise.clone(), payload)
+    }
+
+    /// A Noise link for a new connection, with its first bytes to write.
+    pub fn link(&self, rng: &mut dyn Entropy) -> (Link, Vec<u8>) {
+        let (static_key, payload) = self.introduction();
         let config = LinkConfig {
             root_key: self.config.server.root_key,
             clock_tolerance: self.config.server.clock_tolerance,
-            static_key: self.device.noise.clone(),
+            static_key,
             payload,
             routing: self.device.routing.clone(),
         };
@@ -233,7 +259,7 @@ impl Session {
             self.keepalive.as_ref().map(KeepAlive::deadline),
             self.login_deadline,
             self.offline_queue.deadline(),
-            self.outbox.deadline(),
+            self.outbox.deadline(self.phase == Phase::Online),
             self.history.deadline(),
             self.account.as_ref().and_then(Account::deadline),
             self.app_state.deadline(),

@@ -192,6 +192,7 @@ impl Session {
         erase(cx, &self.slot)?;
         self.device = DeviceRecord::load_or_create(cx, &self.slot)?;
         self.outbox = crate::send::outbox::Outbox::default();
+        self.inbox = crate::inbox::Inbox::default();
         self.history = super::history::Parts::default();
         self.media.forget();
         self.app_state = AppState::default();

@@ -81,6 +81,7 @@ impl Session {
                     self.bundles(cx, answer)?;
                 }
                 self.ask_phone_again(cx)?;
+                self.rekeyed(cx, &asked, &end)?;
                 self.resume(cx, &Answered::Keys(asked), &end)?;
             }
             Purpose::Lid(pn) => {

@@ -17,6 +17,7 @@ use crate::lidmap::{self, Mapping};
 use crate::pb;
 use crate::peer::DeviceAddress;
 use crate::session::Session;
+use crate::session::retry::Keys;
 use crate::signal::{self, DecryptError, EncType, padding, senderkey};
 use crate::stream::ack;
 use crate::time::UnixSeconds;
@@ -55,7 +56,15 @@ impl Session {
                     opened += 1;
                     self.plaintext(cx, message, &source, &plaintext)?;
                 }
-                Some(Err(DecryptError::Duplicate)) => {}
+                Some(Err(DecryptError::Duplicate)) => {
+                    let again = self
+                        .inbox
+                        .again(cx, &self.slot, &source.id, &source.sender)?;
+                    if let Some(message) = again {
+                        opened += 1;
+                        cx.effect(Event::Message(Box::new(message)));
+                    }
+                }
                 Some(Err(error)) => failed = Some(error),
                 None => self.ignored += 1,
             }
@@ -200,7 +209,7 @@ impl Session {
                 .extended_text_message
                 .and_then(|extended| extended.text)
         });
-        cx.effect(Event::Message(Box::new(IncomingMessage {
+        let message = IncomingMessage {
             id: source.id.clone(),
             chat,
             sender: source.sender.clone(),
@@ -209,7 +218,9 @@ impl Session {
             push_name: stanza.text("notify").map(|name| name.into_owned()),
             text,
             payload,
-        })));
+        };
+        self.inbox.keep(cx, &self.slot, &message);
+        cx.effect(Event::Message(Box::new(message)));
         Ok(())
     }
 
@@ -253,7 +264,10 @@ impl Session {
 
     pub(super) fn receipt(&mut self, cx: &mut Cx<'_>, receipt: &Node) -> Result<(), Fault> {
         if receipt.is("type", "retry") {
-            self.resend(cx, receipt)?;
+            if let Some(address) = self.resend(cx, receipt, Keys::Known)? {
+                self.await_keys(cx, receipt, address);
+                return Ok(());
+            }
         } else if let Some(from) = receipt.address("from") {
             let ids = ack::receipt_ids(receipt);
             let kind = match receipt.text("type").as_deref() {

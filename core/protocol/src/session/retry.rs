@@ -52,6 +52,15 @@ impl Counts {
     }
 }
 
+/// What was done for the session with a device before its receipt is handled.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Keys {
+    /// The server was asked for the device's keys, after the receipt had come.
+    Asked,
+    /// Nothing yet.
+    Known,
+}
+
 impl Session {
     /// We could not decrypt a message: ask its sender to encrypt it anew, and consume the stanza.
     pub(super) fn ask_again(
@@ -125,8 +134,13 @@ impl Session {
     }
 
     /// A peer's device could not decrypt our message: repair the session first, then encrypt the
-    /// message for that device again.
-    pub(super) fn resend(&mut self, cx: &mut Cx<'_>, receipt: &Node) -> Result<(), Fault> {
+    /// message for that device again. The device comes back when its keys are needed first.
+    pub(super) fn resend(
+        &mut self,
+        cx: &mut Cx<'_>,
+        receipt: &Node,
+        keys: Keys,
+    ) -> Result<Option<DeviceAddress>, Fault> {
         let retry = receipt.find("retry");
         let count = retry
             .and_then(|retry| retry.number::<u32>("count"))
@@ -137,40 +151,45 @@ impl Session {
         let id = receipt.text("id").and_then(|id| MessageId::parse(&id));
         let (Some(from), Some(id)) = (from, id) else {
             self.ignored += 1;
-            return Ok(());
+            return Ok(None);
         };
         let Some(address) = self.address(cx, &from)? else {
             self.ignored += 1;
-            return Ok(());
+            return Ok(None);
         };
         if count >= MOST {
-            return Ok(());
+            return Ok(None);
         }
         let group = receipt.address("from").filter(groups::is_group);
         if let Some(group) = &group {
             marks::forget_device(&mut cx.txn, &self.slot, group, &address)?;
         }
-        if !self.repair(cx, receipt, &address)? {
-            return Ok(());
-        }
+        let ready = match keys {
+            Keys::Asked => signal::has_session(&cx.txn, &self.slot, &address)?,
+            Keys::Known => self.repair(cx, receipt, &address)?,
+        };
         let Some(mut kept) = recent::find(&cx.txn, &self.slot, &id)? else {
-            return Ok(());
+            return Ok(None);
         };
         let Ok(chat) = kept.to.parse::<Jid>() else {
-            return Ok(());
+            return Ok(None);
         };
         if groups::is_group(&chat) {
-            return match group.is_some_and(|group| group == chat) {
-                true => self.encrypt_for_member(cx, receipt, &id, &from, &kept.payload),
-                false => {
-                    self.ignored += 1;
-                    Ok(())
-                }
-            };
+            if group.is_none_or(|group| group != chat) {
+                self.ignored += 1;
+            } else if !ready {
+                return Ok(Some(address));
+            } else {
+                self.encrypt_for_member(cx, receipt, &id, &from, &kept.payload)?;
+            }
+            return Ok(None);
         }
         if kept.resends >= MOST_RESENDS || !self.may_ask(cx, &chat, &address)? {
             self.ignored += 1;
-            return Ok(());
+            return Ok(None);
+        }
+        if !ready {
+            return Ok(Some(address));
         }
         kept.resends += 1;
         recent::update(cx, &self.slot, &id, &kept);
@@ -183,7 +202,8 @@ impl Session {
             &chat,
             &kept.payload,
             count,
-        )
+        )?;
+        Ok(None)
     }
 
     #[expect(

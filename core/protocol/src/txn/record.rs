@@ -102,7 +102,7 @@ pub enum Namespace {
     Outbox = 14,
     /// Plaintext of sent messages for retry receipts, bounded in number and age.
     Recent = 15,
-    /// Stanzas already handled, for duplicates.
+    /// Messages of others that the server has no receipt for yet.
     Seen = 16,
     /// The cached certificate chain.
     Certs = 17,

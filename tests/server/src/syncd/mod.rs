@@ -70,13 +70,13 @@ pub enum PatchFault {
 }
 
 /// The app state of one account.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct AppState {
     keys: Vec<Key>,
     collections: BTreeMap<String, Collection>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Collection {
     /// Rows by index, each with the key that it is sealed with.
     rows: BTreeMap<String, (Key, Sealed)>,

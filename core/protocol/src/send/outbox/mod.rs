@@ -26,6 +26,14 @@ const BUSY: [Millis; 3] = [
     Millis::from_secs(20),
 ];
 
+/// How long the server may be silent on a connection that works before the same bytes go out again:
+/// twice soon, then now and then (spec: the same stanza three times within the 75 s).
+const SILENCE: [Millis; 3] = [
+    Millis::from_secs(25),
+    Millis::from_secs(25),
+    Millis::from_secs(300),
+];
+
 #[derive(Debug)]
 struct Waiting {
     id: MessageId,
@@ -33,6 +41,9 @@ struct Waiting {
     /// When the host is told that the answer is unknown.
     give_up: Mono,
     busy: usize,
+    /// Times it has left on this connection.
+    left: usize,
+    /// When it leaves again if there is no answer.
     again: Option<Mono>,
 }
 
@@ -66,6 +77,7 @@ impl Outbox {
                 op: None,
                 give_up: Mono(u64::MAX),
                 busy: 0,
+                left: 0,
                 again: None,
             };
             outbox.waiting.insert(seq, waiting);
@@ -112,7 +124,8 @@ impl Outbox {
                 op: Some(op),
                 give_up,
                 busy: 0,
-                again: None,
+                left: 1,
+                again: Some(cx.now.mono.plus(SILENCE[0])),
             },
         );
         cx.txn.put(slot, row_id(seq), record);
@@ -191,10 +204,13 @@ impl Outbox {
     /// What the store says.
     pub fn resend_all(&mut self, cx: &mut Cx<'_>, slot: &Scope) -> Result<(), StoreError> {
         let all: Vec<u64> = self.waiting.keys().copied().collect();
+        self.waiting
+            .values_mut()
+            .for_each(|waiting| waiting.left = 0);
         self.resend(cx, slot, &all)
     }
 
-    /// Sends again what was put off, and gives the operations whose time is over: their messages
+    /// Sends again what was put off or got no answer, and gives the operations whose time is over: their messages
     /// stay and are still tried, but nobody waits for them any more.
     ///
     /// # Errors
@@ -242,14 +258,15 @@ impl Outbox {
         Some(waiting.id.clone())
     }
 
-    /// When [`Outbox::tick`] has something to do.
-    pub fn deadline(&self) -> Option<Mono> {
+    /// When [`Outbox::tick`] has something to do; nothing is sent again while we are not online.
+    pub fn deadline(&self, online: bool) -> Option<Mono> {
         let give_up = self
             .waiting
             .values()
             .filter(|w| w.op.is_some())
             .map(|w| w.give_up);
         let again = self.waiting.values().filter_map(|w| w.again);
+        let again = again.filter(|_| online);
         give_up.chain(again).min()
     }
 
@@ -263,7 +280,9 @@ impl Outbox {
     fn resend(&mut self, cx: &mut Cx<'_>, slot: &Scope, seqs: &[u64]) -> Result<(), StoreError> {
         for seq in seqs {
             if let Some(waiting) = self.waiting.get_mut(seq) {
-                waiting.again = None;
+                let silence = SILENCE[waiting.left.min(SILENCE.len() - 1)];
+                waiting.left += 1;
+                waiting.again = Some(cx.now.mono.plus(silence));
             }
             if let Some(record) = cx.txn.get::<OutboxRecord>(slot, row_id(*seq))? {
                 cx.effect(Stanza(record.stanza));
@@ -275,4 +294,56 @@ impl Outbox {
 
 fn row_id(seq: u64) -> String {
     format!("{seq:016x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::effect::Effect;
+    use crate::jid::Jid;
+    use crate::testkit::Bench;
+    use crate::time::UnixSeconds;
+    use crate::verdict::Attached;
+
+    /// An outbox with one message that has just left.
+    fn waiting(bench: &mut Bench) -> (Outbox, MessageId) {
+        let mut outbox = Outbox::default();
+        let (slot, id) = (bench.slot.clone(), MessageId::parse("A").unwrap());
+        let (to, stanza) = (Jid::lid("1"), vec![1, 2, 3]);
+        let record = OutboxRecord::new(&id, &to, stanza, UnixSeconds(7), Attached::Undecided);
+        bench.run(|cx| {
+            outbox.add(cx, &slot, OpId(1), id.clone(), &record);
+            Ok(())
+        });
+        (outbox, id)
+    }
+
+    fn tick(bench: &mut Bench, outbox: &mut Outbox, seconds: u64, online: bool) -> usize {
+        bench.now.mono = bench.now.mono.plus(Millis::from_secs(seconds));
+        let slot = bench.slot.clone();
+        let (_, effects) = bench.step(|cx| Ok(outbox.tick(cx, &slot, online)?));
+        let bytes = |effect: &&Effect| **effect == Effect::Transmit(Stanza(vec![1, 2, 3]));
+        effects.iter().filter(bytes).count()
+    }
+
+    #[test]
+    fn a_silent_server_gets_the_same_bytes_twice_more_and_then_rarely() {
+        let mut bench = Bench::new(1);
+        let (mut outbox, _) = waiting(&mut bench);
+        let sent = [24, 1, 24, 1, 299, 1, 299, 1];
+        let sent = sent.map(|seconds| tick(&mut bench, &mut outbox, seconds, true));
+        assert_eq!(sent, [0, 1, 0, 1, 0, 1, 0, 1]);
+    }
+
+    #[test]
+    fn without_a_connection_nothing_is_due_again() {
+        let mut bench = Bench::new(1);
+        let (mut outbox, id) = waiting(&mut bench);
+        assert!(outbox.busy(bench.now.mono, &id));
+        let again = bench.now.mono.plus(BUSY[0]);
+        assert_eq!(outbox.deadline(true), Some(again));
+        assert_eq!(outbox.deadline(false), Some(bench.now.mono.plus(ANSWER)));
+        assert_eq!(tick(&mut bench, &mut outbox, 6, false), 0);
+        assert_eq!(tick(&mut bench, &mut outbox, 0, true), 1);
+    }
 }
