@@ -8,6 +8,7 @@ use sendpath_protocol::wap::Node;
 use crate::adv;
 use crate::connection::ConnectionId;
 use crate::journal::Received;
+use crate::kinds;
 use crate::ledger::Sealed;
 use crate::outgoing::{Enc, Form, Outgoing};
 use crate::people::{ClientId, PersonId};
@@ -80,7 +81,13 @@ impl World {
             ..Received::default()
         };
         match opened {
-            Ok(plain) => self.read(connection, client, target, message, &plain, &mut record),
+            Ok(plain) => {
+                let disagreement = kinds::disagreement(message, enc, &plain);
+                if let Some(detail) = disagreement.filter(|_| message.form != Form::Peer) {
+                    self.violation(connection, "stanza_kind", detail);
+                }
+                self.read(connection, client, target, message, &plain, &mut record);
+            }
             Err(error) => {
                 record.error = Some(error);
                 let again = enc.count.unwrap_or(0) + 1;

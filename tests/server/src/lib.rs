@@ -33,6 +33,7 @@ mod groups;
 mod http;
 mod iq;
 mod journal;
+mod kinds;
 mod ledger;
 mod limits;
 mod login;

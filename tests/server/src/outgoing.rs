@@ -13,6 +13,9 @@ pub(crate) struct Outgoing {
     pub(crate) to: Jid,
     pub(crate) form: Form,
     pub(crate) kind: String,
+    pub(crate) edit: Option<String>,
+    /// The attributes of `<meta>`, as `key=value`.
+    pub(crate) meta: String,
     pub(crate) sealed: Vec<Enc>,
     pub(crate) tctoken: Option<Vec<u8>>,
     pub(crate) cstoken: Option<Vec<u8>>,
@@ -36,6 +39,8 @@ pub(crate) struct Enc {
     pub(crate) to: Jid,
     pub(crate) kind: String,
     pub(crate) count: Option<u32>,
+    pub(crate) mediatype: Option<String>,
+    pub(crate) decrypt_fail: Option<String>,
     pub(crate) bytes: Vec<u8>,
 }
 
@@ -112,6 +117,8 @@ impl Outgoing {
                 .and_then(Node::payload)
                 .map(<[u8]>::to_vec),
             kind: kind.into_owned(),
+            edit: node.text("edit").map(Into::into),
+            meta: node.find("meta").map(meta).unwrap_or_default(),
             id,
             to,
             form,
@@ -228,8 +235,16 @@ fn enc(node: Option<&Node>, to: Jid) -> Result<Enc, Refusal> {
         to,
         kind,
         count: node.number("count"),
+        mediatype: node.text("mediatype").map(Into::into),
+        decrypt_fail: node.text("decrypt-fail").map(Into::into),
         bytes: bytes.to_vec(),
     })
+}
+
+fn meta(node: &Node) -> String {
+    let attrs = node.attrs.iter();
+    let attrs = attrs.map(|(key, _)| format!("{key}={}", node.text(key).unwrap_or_default()));
+    attrs.collect::<Vec<_>>().join(" ")
 }
 
 fn token(node: &Node, tag: &str) -> Result<Option<Vec<u8>>, Refusal> {
