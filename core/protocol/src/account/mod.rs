@@ -76,6 +76,9 @@ pub struct Account {
     settled: Vec<Settled>,
     heard: Heard,
     online: bool,
+    /// What was said about the backlog before the login was complete: a new device first uploads
+    /// keys, and the server does not wait for that.
+    early: Option<bool>,
     /// When the limits are asked for, after a login.
     bootstrap: Option<Mono>,
     /// They were asked for on this connection.
@@ -154,6 +157,7 @@ impl Account {
             settled: Vec::new(),
             heard: Heard::default(),
             online: false,
+            early: None,
             bootstrap: None,
             bootstrapped: false,
             background: Background::default(),
@@ -220,15 +224,20 @@ impl Account {
         self.pruner.start(cx, now);
         self.props.notified();
         self.ask_props(cx, now);
+        if let Some(open) = self.early.take() {
+            self.backlog(cx, open);
+        }
     }
 
     /// The server begins (true) or has ended to deliver what it kept. Until then nothing is issued:
     /// the same contact may come up several times. The end may be announced more than once.
     pub fn backlog(&mut self, cx: &Cx<'_>, open: bool) {
         self.tokens.hold_issues(open || !self.online);
-        if open {
+        if !self.online {
+            self.early = Some(open);
+        } else if open {
             self.bootstrap = None;
-        } else if self.online && !self.bootstrapped {
+        } else if !self.bootstrapped {
             self.bootstrap = Some(cx.now.mono);
         }
     }
@@ -237,6 +246,7 @@ impl Account {
     /// [`IqEnd::Disconnected`](crate::stream::iq::IqEnd).
     pub fn disconnected(&mut self) {
         self.online = false;
+        self.early = None;
         self.bootstrap = None;
         self.stanzas.clear();
         self.followed.clear();

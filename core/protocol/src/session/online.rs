@@ -67,6 +67,7 @@ impl Session {
         let now = self.server_now(cx);
         if let Some(account) = &mut self.account {
             account.connected(cx, now);
+            account.tick(cx, now)?;
         }
         self.app_state.connected(cx, &self.slot)?;
         cx.effect(Event::Connected);

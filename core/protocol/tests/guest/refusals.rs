@@ -71,9 +71,8 @@ fn a_token_that_comes_after_the_refusal_names_the_message() {
     assert!(named, "{:?}", host.events);
 }
 
-/// Scenario 59.
 #[test]
-fn answers_that_nobody_waits_for_change_nothing() {
+fn scenario_59_answers_that_nobody_waits_for_change_nothing() {
     let mut host = Host::new();
     host.hand("A", LID);
     host.ack("A", Some(463));

@@ -57,7 +57,7 @@ fn rows(host: &Host) -> usize {
 }
 
 #[test]
-fn messages_that_wait_for_a_token_are_named_after_a_restart_and_once() {
+fn scenario_48_messages_that_wait_are_named_after_a_restart_and_once() {
     let mut host = Host::new();
     refuse(&mut host, "A", PN);
     refuse(&mut host, "B", PN);

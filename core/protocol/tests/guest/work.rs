@@ -167,3 +167,26 @@ fn no_number_of_work_comes_twice_in_the_life_of_a_store() {
     }
     assert!(seen.len() >= 40);
 }
+
+#[test]
+fn a_backlog_that_is_announced_before_the_login_counts() {
+    let mut host = Host::new();
+    host.tell(Fact::Disconnected);
+    host.tell(Fact::Backlog(true));
+    host.tell(Fact::Connected);
+    host.hand("A", LID);
+    assert_eq!(host.issues(), [], "the backlog comes first");
+    host.pass(11);
+    host.tell(Fact::Tick);
+    assert_eq!(host.pulls(), []);
+    host.tell(Fact::Backlog(false));
+    host.tell(Fact::Tick);
+    assert_eq!(host.issues().len(), 1);
+    assert_eq!(host.pulls().len(), 2, "the limits, now and not later");
+
+    host.tell(Fact::Disconnected);
+    host.tell(Fact::Backlog(false));
+    host.tell(Fact::Connected);
+    host.tell(Fact::Tick);
+    assert_eq!(host.pulls().len(), 2, "it was over already");
+}
