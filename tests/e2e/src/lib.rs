@@ -49,6 +49,9 @@ pub const OWN: Person = ("15550100001", "900100001");
 /// The second at which the scenarios of the token specification play.
 pub const NOW: i64 = 1_786_074_400;
 
+/// The kind of IQ that asks for limits.
+pub const MEX: &str = "w:mex/query";
+
 /// More than the day after which a link is not new any more.
 const A_DAY: i64 = 86_401;
 
@@ -89,6 +92,8 @@ impl World {
     pub fn settled(store: &str) -> Self {
         let world = Self::manual(Config::default(), store, NOW - A_DAY);
         world.link(Command::scan_qr);
+        // The answers to the questions of the login lie before the history.
+        world.pulled(2);
         world.order(Command::PhoneHistory {
             account: None,
             chats: Vec::new(),
@@ -98,6 +103,8 @@ impl World {
         world.event(|event| matches!(event, Event::HistoryApplied { .. }).then_some(()));
         world.wait_for(Condition::Answered { account: None });
         world.reconnect(|| world.pass(86_401));
+        // Only for the lock: the props are known now, and there is no quota in them.
+        world.pulled(3);
         world
     }
 
@@ -155,6 +162,16 @@ impl World {
         self.pass_here(seconds);
     }
 
+    /// Lets 15 seconds pass that often. Bob, who must have been added, writes in between: two
+    /// steps before an answer to a sign of life is seen here would end the connection.
+    pub fn pass_in_steps(&self, steps: u32) {
+        for _ in 0..steps {
+            self.pass(15);
+            self.peer_writes(BOB, "tick");
+            self.event(|event| matches!(event, Event::Message(_)).then_some(()));
+        }
+    }
+
     /// Lets seconds pass for us alone.
     pub fn pass_here(&self, seconds: u32) {
         let clock = self.clock.as_ref().expect("a clock that is moved by hand");
@@ -202,6 +219,12 @@ impl World {
             Reply::Waited { met: true },
             "{condition:?}"
         );
+    }
+
+    /// Waits until the server was asked for limits that often.
+    pub fn pulled(&self, count: u64) {
+        let kind = MEX.into();
+        self.wait_for(Condition::Iq { kind, count });
     }
 
     /// Adds a contact with one device.

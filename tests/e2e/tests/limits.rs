@@ -1,6 +1,6 @@
 //! The account's limits on the wire, and what a host can ask without sending.
 
-use sendpath_e2e::{ALICE, BOB, NOW, Person, World, attached, outcome, store_in};
+use sendpath_e2e::{ALICE, BOB, MEX, NOW, Person, World, attached, outcome, store_in};
 use sendpath_engine::SendOptions;
 use sendpath_model_server::{Command, Condition, Config, Gate};
 use sendpath_protocol::account::MaySend;
@@ -16,7 +16,6 @@ const CAROL: Person = ("4915550003", "100000000000003");
 
 const NOTHING: Attached = Attached::Nothing(WhyNot::NeverReceived);
 const KIND: &str = "RESTRICT_ALL_COMPANIONS";
-const MEX: &str = "w:mex/query";
 
 /// Locks the account for that many seconds and waits until it knows.
 fn lock(world: &World, seconds: i64) -> UnixSeconds {
@@ -47,12 +46,6 @@ fn stranger(world: &World, number: usize) -> String {
         aliases: Vec::new(),
     });
     pn
-}
-
-/// Waits until the server was asked for limits that often.
-fn pulled(world: &World, count: u64) {
-    let kind = MEX.into();
-    world.wait_for(Condition::Iq { kind, count });
 }
 
 /// Refused here: nothing went to the server.
@@ -99,12 +92,12 @@ fn scenarios_43_and_44_a_lock_holds_over_a_restart_and_ends_with_one_question() 
     assert!(matches!(carried, Attached::Tctoken { .. }));
     let asked = world.asked(MEX);
     world.restart();
-    pulled(&world, asked + 1);
+    world.pulled(asked + 1);
     world.send(ALICE.0, "the answer has come");
     assert_eq!(refused_here(&world, BOB).until, Some(until));
     let asked = world.asked(MEX);
     world.pass(21);
-    pulled(&world, asked + 1);
+    world.pulled(asked + 1);
     assert_eq!(attached(world.send(BOB.0, "after the lock")), NOTHING);
     world.send(BOB.0, "once more");
     assert_eq!(world.asked(MEX), asked + 1, "one question");
@@ -114,7 +107,7 @@ fn scenarios_43_and_44_a_lock_holds_over_a_restart_and_ends_with_one_question() 
 #[test]
 fn scenario_47_many_refusals_share_one_question_and_cancel_what_was_queued() {
     let world = World::settled("memory:");
-    pulled(&world, 1);
+    let asked = world.asked(MEX);
     world.add(ALICE, Gate::Token);
     world.give_token(ALICE, None);
     world.send(ALICE.0, "we know each other");
@@ -130,13 +123,41 @@ fn scenario_47_many_refusals_share_one_question_and_cancel_what_was_queued() {
         };
         assert_eq!(refusal.cause, Cause::ColdRefused);
     }
-    assert_eq!(world.asked(MEX), 2, "one at login, one for all of them");
+    assert_eq!(world.asked(MEX), asked + 1, "one for all of them");
     assert_eq!(world.judged().len(), 21, "each was sent once");
     world.pass(10);
     world.send(ALICE.0, "what was queued would have left by now");
     world.send(ALICE.0, "and have arrived");
     let cold = world.issued().len() - 1;
     assert!(cold <= 1, "{cold} of 20 had left before the refusals");
+    world.no_violations();
+}
+
+#[test]
+fn scenario_51_a_question_without_an_answer_leaves_the_refusal_open_for_a_minute() {
+    let world = World::settled("memory:");
+    world.add(ALICE, Gate::Token);
+    world.add(BOB, Gate::Open);
+    let asked = world.asked(MEX);
+    world.order(Command::IqFault {
+        account: None,
+        kind: MEX.into(),
+        error: None,
+        count: 1,
+    });
+    let sending = world.start(ALICE.0, "hello");
+    world.pulled(asked + 1);
+    world.pass_in_steps(2);
+    let Outcome::Refused(refusal) = outcome(&sending) else {
+        panic!("not refused")
+    };
+    let undetermined = (Cause::Undetermined463, Some(463));
+    assert_eq!((refusal.cause, refusal.code), undetermined);
+    let until = UnixSeconds(NOW + 30 + 60);
+    assert_eq!(refusal.next(), Next::WaitUntil(until));
+    world.pass_in_steps(4);
+    assert_eq!(world.refused(ALICE.0, "again").cause, Cause::ColdRefused);
+    assert_eq!(world.judged().len(), 2, "nothing was sent again");
     world.no_violations();
 }
 
@@ -151,7 +172,7 @@ fn scenario_52_a_used_up_quota_ends_with_its_cycle() {
     // Behind its answer nothing of the login is on its way, which would tell the time from before.
     attached(world.send(ALICE.0, "the login is over"));
     world.pass(10);
-    pulled(&world, 2);
+    world.pulled(2);
     let end = NOW + 14;
     world.order(Command::SetCap {
         account: None,
@@ -260,7 +281,6 @@ fn the_story_of_a_contact_is_told_in_order() {
 #[test]
 fn limits_say_when_and_from_whom_they_are_known() {
     let world = World::settled("memory:");
-    pulled(&world, 1);
     world.add(BOB, Gate::Open);
     world.send(BOB.0, "the answer to the question has come");
     let checked_at = UnixSeconds(NOW);

@@ -246,10 +246,8 @@ fn scenario_42_a_resend_carries_the_token_that_is_valid_then() {
     let sending = world.start(ALICE.0, "hello");
     let id = sending.id.as_str().to_owned();
     attached(outcome(&sending));
-    for _ in 0..80 {
-        world.pass(15);
-        world.wait_for(Condition::Answered { account: None });
-    }
+    world.add(BOB, Gate::Open);
+    world.pass_in_steps(80);
     let new = world.give_token(ALICE, None);
     world.order(Command::RetryRequest {
         peer: ALICE.0.into(),

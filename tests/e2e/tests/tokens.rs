@@ -60,7 +60,7 @@ fn a_new_link_calls_nobody_cold_because_tokens_may_still_come() {
 }
 
 #[test]
-fn a_token_that_arrives_later_names_the_messages_it_may_help() {
+fn scenario_48_a_token_that_arrives_later_names_the_messages_it_may_help() {
     let world = World::linked();
     world.add(ALICE, Gate::Token);
     let refusal = world.refused(ALICE.0, "hello");
