@@ -12,7 +12,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sendpath_engine::{
-    Account, AccountConfig, AccountEvent, Engine, EngineConfig, SendOptions, Sending, StoreSpec,
+    Account, AccountConfig, AccountEvent, Engine, EngineConfig, Proxy, SendOptions, Sending,
+    StoreSpec,
 };
 use sendpath_model_server::{
     Command, Condition, Config, Gate, Issued, Judged, ModelServer, NodeJson, Received, Reply,
@@ -76,6 +77,16 @@ impl World {
     /// A linked account on that store.
     pub fn linked_on(store: &str) -> Self {
         let world = Self::new(Config::default(), store, None);
+        world.link(Command::scan_qr);
+        world
+    }
+
+    /// A linked account whose connections go through that proxy.
+    pub fn linked_through(proxy: Proxy) -> Self {
+        let mut world = Self::new(Config::default(), "memory:", None);
+        world.account.close().expect("this is not a fork");
+        let (url, root_key) = (world.server.url(), world.server.root_key());
+        world.account = open_account_with(&world.engine, &url, root_key, Some(proxy));
         world.link(Command::scan_qr);
         world
     }
@@ -442,12 +453,23 @@ pub fn open_account(engine: &Engine, server: &ModelServer) -> Account {
 
 /// As [`open_account`], for a server in another process.
 pub fn open_account_at(engine: &Engine, url: &str, root_key: [u8; 32]) -> Account {
+    open_account_with(engine, url, root_key, None)
+}
+
+/// As [`open_account_at`], through a proxy.
+pub fn open_account_with(
+    engine: &Engine,
+    url: &str,
+    root_key: [u8; 32],
+    proxy: Option<Proxy>,
+) -> Account {
     let mut config = AccountConfig::default();
     config.server = ServerConfig {
         url: url.into(),
         root_key,
         ..ServerConfig::default()
     };
+    config.proxy = proxy;
     engine.account("shop", config).expect("a free account name")
 }
 

@@ -14,6 +14,7 @@ use crate::cert::CertFault;
 use crate::faults::{AckMode, DropWhen, IqError};
 use crate::gate::Gate;
 use crate::login::Failure;
+use crate::media::FileFault;
 use crate::nodejson::NodeJson;
 use crate::reply::Condition;
 use crate::syncd::{PatchFault, RowChange};
@@ -173,6 +174,32 @@ pub enum Command {
         salt: Option<String>,
         #[serde(default = "all")]
         progress: u32,
+    },
+    MediaFaults {
+        #[serde(default)]
+        statuses: Vec<u16>,
+        #[serde(default)]
+        cut_after: Option<usize>,
+        #[serde(default)]
+        renew: bool,
+    },
+    MediaFile {
+        path: String,
+    },
+    MediaRequests,
+    PhoneUploads {
+        #[serde(default)]
+        account: Option<String>,
+        #[serde(default)]
+        strangers: u32,
+        #[serde(default)]
+        salt: Option<String>,
+        #[serde(default = "all")]
+        progress: u32,
+        #[serde(default)]
+        fault: Option<FileFault>,
+        #[serde(default)]
+        repairs: bool,
     },
     PrekeysLow {
         #[serde(default)]

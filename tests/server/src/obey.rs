@@ -360,6 +360,10 @@ impl World {
                 let id = self.write_history(account, &chats, salt, progress)?;
                 return Ok(Reply::Sent { id });
             }
+            command @ (Command::MediaFaults { .. }
+            | Command::MediaFile { .. }
+            | Command::MediaRequests
+            | Command::PhoneUploads { .. }) => return self.obey_about_media(command),
             Command::PrekeysLow { account, value } => {
                 let person = self.account(account.as_deref())?;
                 self.push_prekey_count(person, value);

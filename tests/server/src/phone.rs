@@ -14,6 +14,7 @@ use prost::Message;
 use sendpath_protocol::time::UnixSeconds;
 
 use crate::command;
+use crate::media::FileFault;
 use crate::people::{ClientId, PersonId, Token};
 use crate::schema::{
     ChatMessage, History, HistoryChat, HistoryNotice, NumberAndLid, ProtocolMessage,
@@ -25,6 +26,13 @@ const HISTORY_SYNC: i32 = 5;
 
 /// `RECENT`.
 const RECENT: i32 = 3;
+
+/// How an upload of the phone goes.
+pub(crate) struct Upload {
+    pub(crate) fault: Option<FileFault>,
+    /// Asked again, the phone uploads it as it should be.
+    pub(crate) repairs: bool,
+}
 
 impl World {
     /// The phone sends a part of its history to every companion; the message id.
@@ -49,11 +57,63 @@ impl World {
         if history.salt.is_some() {
             self.people[account].nct_salt.clone_from(&history.salt);
         }
+        let inline = Some(packed(&history.encode_to_vec())?);
+        let notice = HistoryNotice {
+            inline,
+            ..HistoryNotice::default()
+        };
+        self.announce(account, notice, progress)
+    }
+
+    /// As [`World::write_history`], uploaded: chats with people whom nobody here knows, each with a
+    /// token.
+    pub(crate) fn upload_strangers(
+        &mut self,
+        account: PersonId,
+        strangers: u32,
+        salt: Option<String>,
+        progress: u32,
+        upload: Upload,
+    ) -> Result<String, String> {
+        let salt = salt.map(hex::decode).transpose();
+        let mut history = History {
+            sync_type: Some(RECENT),
+            salt: salt.map_err(|error| error.to_string())?,
+            ..History::default()
+        };
+        let t = self.now().0;
+        for number in 0..strangers {
+            let pn = format!("{}@s.whatsapp.net", 49_150_000_000_u64 + u64::from(number));
+            let lid = format!("{}@lid", 200_000_000_000_u64 + u64::from(number));
+            history.chats.push(HistoryChat {
+                id: Some(pn.clone()),
+                token: Some(number.to_be_bytes().to_vec()),
+                t: Some(t),
+                sender_t: None,
+            });
+            history.pairs.push(NumberAndLid {
+                pn: Some(pn),
+                lid: Some(lid),
+            });
+        }
+        let packed = packed(&history.encode_to_vec())?;
+        let (notice, kept) = self.upload_history(&packed, upload.fault, upload.repairs);
+        let id = self.announce(account, notice, progress)?;
+        self.kept.insert(id.clone(), kept);
+        Ok(id)
+    }
+
+    fn announce(
+        &mut self,
+        account: PersonId,
+        notice: HistoryNotice,
+        progress: u32,
+    ) -> Result<String, String> {
         let notice = HistoryNotice {
             sync_type: Some(RECENT),
             chunk_order: Some(1),
             progress: Some(progress),
-            inline: Some(packed(&history.encode_to_vec())?),
+            ..notice
         };
         let body = ChatMessage {
             protocol: Some(ProtocolMessage {

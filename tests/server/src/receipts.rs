@@ -15,8 +15,8 @@ use crate::people::{ClientId, SignedPreKey};
 use crate::queue::{AnswerKind, Answered};
 use crate::world::World;
 
-/// Receipts that say a message was taken. `hist_sync` comes beside one of them.
-const TAKEN: [&str; 4] = ["inactive", "peer_msg", "sender", "server-error"];
+/// Receipts that say a message was taken. `hist_sync` and `server-error` come beside one of them.
+const TAKEN: [&str; 3] = ["inactive", "peer_msg", "sender"];
 
 impl World {
     pub(crate) fn on_receipt(&mut self, connection: ConnectionId, client: ClientId, node: &Node) {
@@ -52,6 +52,9 @@ impl World {
                     &to.reveal(),
                 );
             }
+        }
+        if kind.as_deref() == Some("server-error") {
+            self.on_server_error(connection, client, &ids[0], node);
         }
         if kind.as_deref() == Some("retry") {
             self.on_retry(connection, client, node);

@@ -273,6 +273,16 @@ pub(crate) struct ProtocolMessage {
 
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct HistoryNotice {
+    #[prost(bytes = "vec", optional, tag = "1")]
+    pub(crate) file_sha256: Option<Vec<u8>>,
+    #[prost(uint64, optional, tag = "2")]
+    pub(crate) file_length: Option<u64>,
+    #[prost(bytes = "vec", optional, tag = "3")]
+    pub(crate) media_key: Option<Vec<u8>>,
+    #[prost(bytes = "vec", optional, tag = "4")]
+    pub(crate) file_enc_sha256: Option<Vec<u8>>,
+    #[prost(string, optional, tag = "5")]
+    pub(crate) direct_path: Option<String>,
     #[prost(int32, optional, tag = "6")]
     pub(crate) sync_type: Option<i32>,
     #[prost(uint32, optional, tag = "7")]
@@ -281,6 +291,22 @@ pub(crate) struct HistoryNotice {
     pub(crate) progress: Option<u32>,
     #[prost(bytes = "vec", optional, tag = "11")]
     pub(crate) inline: Option<Vec<u8>>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct ServerError {
+    #[prost(string, optional, tag = "1")]
+    pub(crate) stanza_id: Option<String>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct MediaRetry {
+    #[prost(string, optional, tag = "1")]
+    pub(crate) stanza_id: Option<String>,
+    #[prost(string, optional, tag = "2")]
+    pub(crate) direct_path: Option<String>,
+    #[prost(int32, optional, tag = "3")]
+    pub(crate) result: Option<i32>,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -44,6 +44,7 @@ impl ModelServer {
             world: Mutex::new(World::new(&config)),
             changed: Condvar::new(),
         }));
+        shared.with(|world| world.media.host = address.to_string());
         let serving = shared.clone();
         runtime.spawn(async move {
             // A listener that cannot be registered is noticed by the first client.

@@ -13,7 +13,9 @@ use crate::connection::{Connection, ConnectionId, Out, Phase};
 use crate::faults::Faults;
 use crate::groups::Group;
 use crate::journal::Journal;
+use crate::media::Media;
 use crate::people::{Client, ClientId, Person, PersonId};
+use crate::phone_media::Kept;
 use crate::rng::SeededRng;
 use crate::time::TimeSource;
 
@@ -32,6 +34,9 @@ pub(crate) struct World {
     /// Answers to issues carry tokens that are nobody's.
     pub(crate) echo_tokens: bool,
     pub(crate) journal: Journal,
+    pub(crate) media: Media,
+    /// Files of the phones, by message.
+    pub(crate) kept: BTreeMap<String, Kept>,
     serial: u64,
 }
 
@@ -51,6 +56,8 @@ impl World {
             login_faults: Vec::new(),
             echo_tokens: false,
             journal: Journal::default(),
+            media: Media::default(),
+            kept: BTreeMap::new(),
             serial: 0,
         }
     }

@@ -4,7 +4,8 @@
 //! GET https://<host><directPath>&hash=<base64url fileEncSha256>&mms-type=<kind>&__wa-mms=
 //! ```
 //! Spec: "Download". A passing failure (network, 5xx, 429) goes on with the next host, five times at
-//! most and from the second round on with growing pauses; 403, 404 and 410 are the end.
+//! most and from the second round on with growing pauses; 403, 404 and 410 are the end. A file that comes
+//! damaged is asked for at each host, and twice at least.
 
 use crate::media::conn::{MediaConn, Scheme};
 use crate::media::decrypt::{Damage, Decryptor, Expected};
@@ -196,8 +197,7 @@ pub enum Failure {
 impl<'a> Tries<'a> {
     /// The URL to ask now; `None` when no host is known.
     pub fn url(&self) -> Option<&'a str> {
-        let count = u32::try_from(self.urls.len()).unwrap_or(u32::MAX);
-        let at = usize::try_from(self.asked.checked_rem(count)?).ok()?;
+        let at = usize::try_from(self.asked.checked_rem(self.hosts())?).ok()?;
         self.urls.get(at).map(String::as_str)
     }
 
@@ -213,12 +213,21 @@ impl<'a> Tries<'a> {
                 wanted = after;
                 FetchError::Refused(status)
             }
-            // Another host may have the whole file.
-            Failure::Damaged(damage @ (Damage::FileHash | Damage::Length)) => damage.into(),
+            // Another host may have the whole file, or this one sends it whole the next time.
+            Failure::Damaged(damage @ (Damage::FileHash | Damage::Length)) => {
+                self.asked += 1;
+                let most = self.hosts().max(2);
+                let again = self.asked < most;
+                return if again {
+                    Ok(Millis(0))
+                } else {
+                    Err(damage.into())
+                };
+            }
             Failure::Damaged(damage) => return Err(damage.into()),
             Failure::Network(why) => FetchError::Unreachable(why),
         };
-        let hosts = u32::try_from(self.urls.len()).unwrap_or(u32::MAX);
+        let hosts = self.hosts();
         self.asked += 1;
         if self.asked >= ASKED.max(hosts) {
             return Err(error);
@@ -227,6 +236,10 @@ impl<'a> Tries<'a> {
         let pause = round.map_or(0, |round| PAUSE.0 << round.min(8));
         let wanted = wanted.map_or(0, |seconds| seconds.saturating_mul(1000));
         Ok(Millis(pause.max(wanted)).min(LONGEST_PAUSE))
+    }
+
+    fn hosts(&self) -> u32 {
+        u32::try_from(self.urls.len()).unwrap_or(u32::MAX)
     }
 }
 
@@ -340,6 +353,9 @@ mod tests {
             tries.failed(Failure::Damaged(Damage::Length)),
             Ok(Millis(0))
         );
+        let cut = tries.failed(Failure::Damaged(Damage::Length));
+        assert_eq!(cut, Err(FetchError::Damaged(Damage::Length)));
+        let mut tries = download.tries();
         let forged = tries.failed(Failure::Damaged(Damage::Mac));
         assert_eq!(forged, Err(FetchError::Damaged(Damage::Mac)));
     }

@@ -77,8 +77,8 @@ pub(super) struct Parts {
     rows: BTreeMap<MessageId, PartRecord>,
     /// Not fetched before that.
     pause: Option<Mono>,
-    /// How long the phone is waited for.
-    phone: BTreeMap<MessageId, Mono>,
+    /// How long the phone is waited for, and what it was asked for.
+    phone: BTreeMap<MessageId, (Mono, FetchError)>,
 }
 
 impl Parts {
@@ -96,7 +96,8 @@ impl Parts {
 
     /// When something is to be done.
     pub(super) fn deadline(&self) -> Option<Mono> {
-        self.phone.values().copied().chain(self.pause).min()
+        let phone = self.phone.values().map(|(until, _)| *until);
+        phone.chain(self.pause).min()
     }
 
     /// A part that can be fetched now.
@@ -163,11 +164,12 @@ impl Session {
         if self.history.pause.is_some_and(|pause| pause <= now) {
             self.history.pause = None;
         }
-        let silent = |(id, until): (&MessageId, &Mono)| (*until <= now).then(|| id.clone());
-        let silent: Vec<_> = self.history.phone.iter().filter_map(silent).collect();
-        for id in silent {
-            self.history.phone.remove(&id);
-            self.give_up(cx, &id, FetchError::Gone(404).into());
+        let phone = std::mem::take(&mut self.history.phone);
+        let (silent, waiting): (BTreeMap<_, _>, _) =
+            phone.into_iter().partition(|(_, (until, _))| *until <= now);
+        self.history.phone = waiting;
+        for (id, (_, error)) in silent {
+            self.give_up(cx, &id, error.into());
         }
         self.fetch_history(cx);
         Ok(())
@@ -197,7 +199,7 @@ impl Session {
             },
             Err(error) if error.is_passing() => self.try_again(cx, id, part, error),
             Err(error) if part.phone_asked => self.give_up(cx, id, error.into()),
-            Err(_) => self.ask_phone(cx, id, part),
+            Err(error) => self.ask_phone(cx, id, part, error),
         }
         self.fetch_history(cx);
         Ok(())
@@ -216,18 +218,19 @@ impl Session {
             HistorySyncNotification::decode(&*part.notification).unwrap_or_default();
         let reference = Reference::history(&notification);
         let answer = reference.and_then(|reference| retry::answer(node, reference.media_key()));
-        match answer {
-            None => self.ignored += 1,
-            Some(retry::Answer::Never) => {
-                self.history.phone.remove(&id);
-                self.give_up(cx, &id, FetchError::Gone(404).into());
-            }
-            Some(retry::Answer::At(path)) => {
-                self.history.phone.remove(&id);
+        let Some(answer) = answer else {
+            self.ignored += 1;
+            return Ok(());
+        };
+        let asked = self.history.phone.remove(&id);
+        match (answer, asked) {
+            (retry::Answer::At(path), _) => {
                 notification.direct_path = Some(path);
                 part.notification = notification.encode_to_vec();
                 self.keep_part(cx, &id, part);
             }
+            (retry::Answer::Never, Some((_, error))) => self.give_up(cx, &id, error.into()),
+            (retry::Answer::Never, None) => {}
         }
         self.fetch_history(cx);
         Ok(())
@@ -305,7 +308,13 @@ impl Session {
     }
 
     /// The servers lost or spoiled it; the phone has it.
-    fn ask_phone(&mut self, cx: &mut Cx<'_>, id: &MessageId, mut part: PartRecord) {
+    fn ask_phone(
+        &mut self,
+        cx: &mut Cx<'_>,
+        id: &MessageId,
+        mut part: PartRecord,
+        error: FetchError,
+    ) {
         let notification = HistorySyncNotification::decode(&*part.notification);
         let reference = notification.ok().as_ref().and_then(Reference::history);
         if let (Some(paired), Some(reference)) = (self.device.paired(), reference) {
@@ -315,7 +324,7 @@ impl Session {
         part.phone_asked = true;
         self.keep_part(cx, id, part);
         let until = cx.now.mono.plus(PHONE);
-        self.history.phone.insert(id.clone(), until);
+        self.history.phone.insert(id.clone(), (until, error));
     }
 
     fn give_up(&mut self, cx: &mut Cx<'_>, id: &MessageId, reason: HistoryFailure) {

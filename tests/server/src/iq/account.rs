@@ -1,4 +1,4 @@
-//! The small answers: AB props, media hosts.
+//! The small answers: AB props.
 
 use sendpath_protocol::wap::Node;
 
@@ -14,19 +14,5 @@ impl World {
             }
             _ => Answer::bad_request(),
         }
-    }
-
-    /// Hosts that do not exist: nothing here uploads.
-    pub(super) fn media_conn(&self) -> Node {
-        let host = Node::new("host")
-            .attr("hostname", "media.invalid")
-            .attr("type", "primary")
-            .children([Node::new("upload"), Node::new("download")]);
-        Node::new("media_conn")
-            .attr("auth", "model")
-            .attr("ttl", "3600")
-            .attr("auth_ttl", "3600")
-            .attr("max_buckets", "12")
-            .child(host)
     }
 }

@@ -112,7 +112,7 @@ impl World {
             ("w:sync:app:state", "sync") => self.app_state(connection, client, node),
             ("blocklist", _) => Answer::Result(vec![Node::new("list")]),
             ("status", "privacy") => Answer::Result(vec![Self::status_privacy()]),
-            ("w:m", "media_conn") => Answer::Result(vec![self.media_conn()]),
+            ("w:m", "media_conn") => Answer::Result(vec![self.media.conn()]),
             ("w:g2", "query") => {
                 self.check_group_query(connection, node);
                 match self.group_metadata(client, node) {

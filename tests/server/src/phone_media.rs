@@ -1,0 +1,189 @@
+//! The account's phone and files that its companions cannot get.
+//!
+//! ```text
+//! <receipt type="server-error" id to><encrypt><enc_p/><enc_iv/></encrypt><rmr/></receipt>
+//!   -> <notification type="mediaretry" id from><encrypt><enc_p/><enc_iv/></encrypt></notification>
+//! ```
+//! Source: spec 10.8, 11 and 16.
+
+use aes_gcm::aead::{Aead, Payload};
+use aes_gcm::{Aes256Gcm, KeyInit};
+use hkdf::Hkdf;
+use prost::Message;
+use sendpath_protocol::media::MediaKind;
+use sendpath_protocol::media::encrypt::{Encryptor, Sealed};
+use sendpath_protocol::secret::{EntropyExt, Secret};
+use sendpath_protocol::wap::Node;
+use sha2::{Digest, Sha256};
+
+use crate::command::Command;
+use crate::connection::ConnectionId;
+use crate::media::FileFault;
+use crate::people::{ClientId, PersonId};
+use crate::phone::Upload;
+use crate::reply::Reply;
+use crate::schema::{HistoryNotice, MediaRetry, ServerError};
+use crate::world::World;
+
+/// A file that the phone can upload once more.
+#[derive(Clone, Debug)]
+pub(crate) struct Kept {
+    media_key: [u8; 32],
+    file: Vec<u8>,
+    repairs: bool,
+}
+
+impl World {
+    /// Encrypts and uploads what belongs to a notification, and spoils it as ordered.
+    pub(crate) fn upload_history(
+        &mut self,
+        packed: &[u8],
+        fault: Option<FileFault>,
+        repairs: bool,
+    ) -> (HistoryNotice, Kept) {
+        let media_key: [u8; 32] = self.rng.bytes();
+        let (mut file, sealed) = seal(&media_key, packed);
+        let whole = file.clone();
+        let mut file_enc_sha256 = sealed.file_enc_sha256;
+        match fault {
+            Some(FileFault::Changed) => file[0] ^= 1,
+            Some(FileFault::Forged) => {
+                file[0] ^= 1;
+                file_enc_sha256 = Sha256::digest(&file).into();
+            }
+            Some(FileFault::Truncated) => file.truncate(file.len() - 1),
+            Some(FileFault::Lost) | None => {}
+        }
+        let direct_path = self.media.store(file);
+        if fault == Some(FileFault::Lost) {
+            self.media.lose(&direct_path);
+        }
+        let notice = HistoryNotice {
+            file_sha256: Some(sealed.file_sha256.to_vec()),
+            file_length: Some(sealed.file_length),
+            media_key: Some(media_key.to_vec()),
+            file_enc_sha256: Some(file_enc_sha256.to_vec()),
+            direct_path: Some(direct_path),
+            ..HistoryNotice::default()
+        };
+        let kept = Kept {
+            media_key,
+            file: whole,
+            repairs,
+        };
+        (notice, kept)
+    }
+
+    /// A companion cannot get a file: the phone uploads it again, or says that it has not got it.
+    pub(crate) fn on_server_error(
+        &mut self,
+        connection: ConnectionId,
+        client: ClientId,
+        id: &str,
+        node: &Node,
+    ) {
+        let Some(kept) = self.kept.get(id) else {
+            return self.violation(connection, "server_error", "no such message");
+        };
+        let asked = opened(&kept.media_key, id, node);
+        if asked.and_then(|asked| asked.stanza_id).as_deref() != Some(id) {
+            return self.violation(connection, "server_error", "it cannot be opened");
+        }
+        let (media_key, file) = (kept.media_key, kept.file.clone());
+        let answer = if kept.repairs {
+            let told = MediaRetry {
+                stanza_id: Some(id.to_owned()),
+                direct_path: Some(self.media.store(file)),
+                result: Some(1),
+            };
+            let iv: [u8; 12] = self.rng.bytes();
+            let payload = Payload {
+                msg: &told.encode_to_vec(),
+                aad: id.as_bytes(),
+            };
+            let sealed = cipher(&media_key).encrypt(&iv.into(), payload);
+            Node::new("encrypt")
+                .child(Node::new("enc_p").bytes(sealed.unwrap_or_default()))
+                .child(Node::new("enc_iv").bytes(iv.to_vec()))
+        } else {
+            Node::new("error").attr("code", "2")
+        };
+        let notification = Node::new("notification")
+            .attr("id", id.to_owned())
+            .attr("type", "mediaretry")
+            .jid("from", self.own_number(client.person))
+            .child(answer);
+        self.post(client, notification);
+    }
+
+    /// Orders and questions about files.
+    pub(crate) fn obey_about_media(&mut self, command: Command) -> Result<Reply, String> {
+        match command {
+            Command::PhoneUploads {
+                account,
+                strangers,
+                salt,
+                progress,
+                fault,
+                repairs,
+            } => {
+                let account = self.account(account.as_deref())?;
+                let upload = Upload { fault, repairs };
+                let id = self.upload_strangers(account, strangers, salt, progress, upload)?;
+                Ok(Reply::Sent { id })
+            }
+            Command::MediaFaults {
+                statuses,
+                cut_after,
+                renew,
+            } => {
+                self.media.statuses = statuses;
+                self.media.cut_after = cut_after;
+                self.media.ticket += u32::from(renew);
+                Ok(Reply::Done)
+            }
+            Command::MediaFile { path } => {
+                let file = self.media.file(&path).ok_or("no such file")?;
+                let texts = vec![hex::encode(file)];
+                Ok(Reply::Texts { texts })
+            }
+            Command::MediaRequests => {
+                let texts = self.media.requests.clone();
+                Ok(Reply::Texts { texts })
+            }
+            _ => Err("not about media".to_owned()),
+        }
+    }
+
+    fn own_number(&self, person: PersonId) -> sendpath_protocol::jid::Jid {
+        self.people[person].jid(false)
+    }
+}
+
+fn seal(media_key: &[u8; 32], plain: &[u8]) -> (Vec<u8>, Sealed) {
+    let mut encryptor = Encryptor::new(&Secret::new(*media_key), MediaKind::History);
+    let mut file = Vec::new();
+    encryptor.push(plain, &mut file);
+    let sealed = encryptor.finish(&mut file);
+    (file, sealed)
+}
+
+fn opened(media_key: &[u8; 32], id: &str, receipt: &Node) -> Option<ServerError> {
+    let encrypt = receipt.find("encrypt")?;
+    receipt.find("rmr")?;
+    let iv: [u8; 12] = encrypt.find("enc_iv")?.payload()?.try_into().ok()?;
+    let payload = Payload {
+        msg: encrypt.find("enc_p")?.payload()?,
+        aad: id.as_bytes(),
+    };
+    let plain = cipher(media_key).decrypt(&iv.into(), payload).ok()?;
+    ServerError::decode(&*plain).ok()
+}
+
+fn cipher(media_key: &[u8; 32]) -> Aes256Gcm {
+    let mut key = [0; 32];
+    // 32 bytes are always to be had.
+    let _ =
+        Hkdf::<Sha256>::new(None, media_key).expand(b"WhatsApp Media Retry Notification", &mut key);
+    Aes256Gcm::new(&key.into())
+}
