@@ -261,6 +261,11 @@ enum sp_event_kind
     SP_EVENT_KIND_CAPPING_CHANGED = 15,
     // The server took IDS to PEER under a lock, and nobody has confirmed them.
     SP_EVENT_KIND_SILENT_DROP = 16,
+    // A contact that is followed came or went: PEER, AVAILABLE, and LAST_SEEN if it lets us know.
+    SP_EVENT_KIND_PRESENCE = 17,
+    // A part of the phone's history was taken over: CONVERSATIONS, TOKENS, SENDER_TIMES, MAPPINGS,
+    // SALT.
+    SP_EVENT_KIND_HISTORY_APPLIED = 18,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -393,6 +398,20 @@ enum sp_field
     SP_FIELD_TOTAL = 26,
     // Number: new chats used up.
     SP_FIELD_USED = 27,
+    // Flag: the contact is there now.
+    SP_FIELD_AVAILABLE = 28,
+    // Number: when the contact was there last, in Unix seconds.
+    SP_FIELD_LAST_SEEN = 29,
+    // Number: chats with people and businesses.
+    SP_FIELD_CONVERSATIONS = 30,
+    // Number: tokens that were new, or newer than the stored ones.
+    SP_FIELD_TOKENS = 31,
+    // Number: times of our own issues that were later than the stored ones.
+    SP_FIELD_SENDER_TIMES = 32,
+    // Number: pairs of phone number and LID, known ones included.
+    SP_FIELD_MAPPINGS = 33,
+    // Flag: the salt of cstokens was taken over.
+    SP_FIELD_SALT = 34,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -520,6 +539,15 @@ typedef struct sp_account {
     uint64_t handle;
 } sp_account;
 
+// Bytes that somebody else owns. As an argument it is borrowed for the call; from a getter it lives
+// as long as the object it came from. Text is UTF-8 without a terminating NUL. Empty may be NULL.
+typedef struct sp_slice {
+    // First byte; NULL only when `len` is 0.
+    const uint8_t *ptr;
+    // Number of bytes.
+    size_t len;
+} sp_slice;
+
 // Bytes that the caller owns and frees with `sp_buf_free`. All zero is an empty buffer.
 typedef struct sp_buf {
     // First byte; NULL when nothing was allocated.
@@ -529,15 +557,6 @@ typedef struct sp_buf {
     // Number of bytes allocated.
     size_t cap;
 } sp_buf;
-
-// Bytes that somebody else owns. As an argument it is borrowed for the call; from a getter it lives
-// as long as the object it came from. Text is UTF-8 without a terminating NUL. Empty may be NULL.
-typedef struct sp_slice {
-    // First byte; NULL only when `len` is 0.
-    const uint8_t *ptr;
-    // Number of bytes.
-    size_t len;
-} sp_slice;
 
 // One write of a commit.
 typedef struct sp_change {
@@ -639,6 +658,17 @@ typedef struct sp_account_config {
     struct sp_slice device_name;
     // The web build we claim to be. Old builds are refused.
     uint32_t version[3];
+    // Not 0: honour the server if it switches tokens on messages off; newest clients do not.
+    int32_t strict_props;
+    // Ids of the GraphQL documents that ask for the timelock, newest first, separated by commas;
+    // empty for the known ones.
+    struct sp_slice timelock_documents;
+    // The same for the quota of new chats.
+    struct sp_slice capping_documents;
+    // How far our clock may be off when the server's certificate is checked, in seconds.
+    int64_t clock_tolerance;
+    // Sends without an outcome; more are refused with `SP_STATUS_OUTBOX_FULL`.
+    uint32_t max_pending;
     // Zero.
     uint32_t reserved;
 } sp_account_config;
@@ -685,6 +715,10 @@ typedef struct sp_guest_config {
     struct sp_slice timelock_documents;
     // The same for the quota of new chats.
     struct sp_slice capping_documents;
+    // Not 0: honour the server if it switches tokens on messages off; newest clients do not.
+    int32_t strict_props;
+    // Zero.
+    uint32_t reserved;
 } sp_guest_config;
 
 // An AB prop.
@@ -729,13 +763,27 @@ sp_status sp_account_logout(struct sp_account account, int32_t keep_tokens, stru
 
 // Deletes everything that is stored for the account: tokens, names, limits, timelines. The link of
 // this device stays. Returns at once; it is done in turn with the account's sends.
-sp_status sp_account_forget(struct sp_account account, struct sp_error **err);
+sp_status sp_account_forget_account(struct sp_account account, struct sp_error **err);
+
+// Asks the server for the account's limits: a change is an event, and the answer is then in
+// `sp_account_limits_json`. Returns at once; does nothing while there is no connection.
+sp_status sp_account_refresh_limits(struct sp_account account, struct sp_error **err);
+
+// Follows the presence of a contact until the connection ends; PRESENCE events tell. The question
+// carries the contact's token, and is asked again when a new one comes. `to` as in `sp_send_text`.
+// Returns at once; does nothing while there is no connection.
+sp_status sp_account_subscribe_presence(struct sp_account account,
+                                        struct sp_slice to,
+                                        struct sp_error **err);
 
 // How far the connection is.
 sp_status sp_account_phase(struct sp_account account, sp_phase *out, struct sp_error **err);
 
-// Where the account stands, as one JSON object: `phase`, `outbox`, `queued`, `ignored`, and `jid`,
-// `lid`, `retry_at`, `fault` if known.
+// Where the account stands, as one JSON object: `phase`, `outbox`, `queued`, `ignored`, `tokens`, and
+// `jid`, `lid`, `retry_at`, `fault` if known. `ignored` counts stanzas and parts of stanzas that made
+// no sense, `tokens` what the token machine left aside, by reason: `bad_time`, `empty`, `too_much`,
+// `unknown_type`, `not_a_contact`, `older`, `from_the_future`, `damaged_rows`, `newer_rows`,
+// `failed_reads`, `unknown_results`; since the session was built.
 sp_status sp_account_status_json(struct sp_account account,
                                  struct sp_buf *out,
                                  struct sp_error **err);
@@ -884,6 +932,13 @@ sp_status sp_guest_deadline_ms(struct sp_guest guest, int64_t *out, struct sp_er
 // correct plans.
 sp_status sp_guest_tick(struct sp_guest guest, struct sp_error **err);
 
+// Where the guest stands, as one JSON object: `online`, `ignored` and `tokens`. `ignored` counts facts
+// that made no sense and changed nothing, `tokens` is as in `sp_account_status_json`; both since it
+// was opened, or since its store failed.
+sp_status sp_guest_status_json(struct sp_guest guest,
+                               struct sp_buf *out,
+                               struct sp_error **err);
+
 // Waits for the next event: 0 only looks, negative waits for ever. `SP_STATUS_TIMEOUT` when there
 // is none, `SP_STATUS_CLOSED` when there will be none. The event is freed with `sp_event_free`. The
 // end of a refused message is an OUTCOME with OP 0.
@@ -906,6 +961,20 @@ sp_status sp_guest_token_received(struct sp_guest guest,
 
 // App state set the salt of cstokens; an empty one means that it was removed.
 sp_status sp_guest_salt_changed(struct sp_guest guest, struct sp_slice salt, struct sp_error **err);
+
+// App state set (`removed` 0) or removed the entry with this index: the index is JSON, the value the
+// `SyncActionValue` as protobuf, both decrypted; a removal needs no value. Only the entry that tells
+// the salt counts.
+sp_status sp_guest_app_state(struct sp_guest guest,
+                             struct sp_slice index,
+                             int32_t removed,
+                             struct sp_slice value,
+                             struct sp_error **err);
+
+// Asks for the account's limits: the questions are in `sp_guest_outgoing`, a change is an event, and
+// the answer is then in `sp_guest_limits_json`. Does nothing while the connection is down.
+sp_status sp_guest_refresh_limits(struct sp_guest guest,
+                                  struct sp_error **err);
 
 // History sync told the salt; it counts only while app state never spoke of it.
 sp_status sp_guest_salt_from_history(struct sp_guest guest,
@@ -1025,7 +1094,7 @@ bool sp_plan_token_time(const struct sp_plan *plan, int64_t *out);
 // short wait for the props, if the host can.
 bool sp_plan_ambiguous(const struct sp_plan *plan);
 
-// Why no tctoken: `expired`, `never_received`, `not_eligible` or `store_error`.
+// Why no tctoken: `expired`, `gate_off`, `never_received`, `not_eligible` or `store_error`.
 bool sp_plan_no_tctoken(const struct sp_plan *plan, struct sp_slice *out);
 
 // Why not even a cstoken: `gate_off`, `no_lid`, `no_salt`, `not_eligible` or `store_error`.

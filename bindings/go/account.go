@@ -5,7 +5,6 @@ import "C"
 
 import (
 	"context"
-	"encoding/json"
 	"runtime"
 	"runtime/cgo"
 	"sync"
@@ -34,9 +33,11 @@ type Status struct {
 	Phase   string `json:"phase"` // offline, connecting, authenticating, pairing, online, waiting
 	JID     string `json:"jid"`
 	LID     string `json:"lid"`
-	Outbox  int    `json:"outbox"` // messages without an answer
-	Queued  int    `json:"queued"` // requests that are not yet sent
-	Ignored uint64 `json:"ignored"`
+	Outbox  int    `json:"outbox"`  // messages without an answer
+	Queued  int    `json:"queued"`  // requests that are not yet sent
+	Ignored uint64 `json:"ignored"` // stanzas and parts of stanzas that made no sense
+	// Tokens is what the token machine left aside.
+	Tokens TokenCounters `json:"tokens"`
 	// RetryAt is the next attempt to connect while waiting, in Unix seconds.
 	RetryAt *int64 `json:"retry_at"`
 	// Fault is why the session is being rebuilt, if it is.
@@ -94,21 +95,35 @@ func (a *Account) Logout(keepTokens bool) error {
 func (a *Account) ForgetAccount() error {
 	defer runtime.KeepAlive(a)
 	var object *C.sp_error
-	status := C.sp_account_forget(a.handle, &object)
+	status := C.sp_account_forget_account(a.handle, &object)
 	return a.failure(status, object)
+}
+
+// RefreshLimits asks the server for the account's limits: a change is an event, and the answer is then
+// in [Account.Limits]. It returns at once and does nothing while there is no connection.
+func (a *Account) RefreshLimits() error {
+	defer runtime.KeepAlive(a)
+	var object *C.sp_error
+	return a.failure(C.sp_account_refresh_limits(a.handle, &object), object)
+}
+
+// SubscribePresence follows the presence of a contact until the connection ends: [KindPresence]. The
+// question carries the contact's token. It returns at once and does nothing while there is no
+// connection.
+func (a *Account) SubscribePresence(to string) error {
+	defer runtime.KeepAlive(a)
+	var pinned pins
+	defer pinned.Unpin()
+	var object *C.sp_error
+	return a.failure(C.sp_account_subscribe_presence(a.handle, pinned.text(to), &object), object)
 }
 
 // Status tells where the account stands.
 func (a *Account) Status() (Status, error) {
 	defer runtime.KeepAlive(a)
-	var status Status
-	var object *C.sp_error
-	var buf C.sp_buf
-	if err := a.failure(C.sp_account_status_json(a.handle, &buf, &object), object); err != nil {
-		return status, err
-	}
-	defer C.sp_buf_free(&buf)
-	return status, json.Unmarshal(unsafe.Slice((*byte)(buf.ptr), int(buf.len)), &status)
+	return parsed[Status](filled(func(buf *C.sp_buf, object **C.sp_error) C.sp_status {
+		return C.sp_account_status_json(a.handle, buf, object)
+	}))
 }
 
 // SendOption says something about one message.

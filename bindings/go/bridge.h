@@ -8,4 +8,18 @@ sp_status sp_go_send_text(sp_account account, sp_slice to, sp_slice text,
                           const sp_send_options *options, uintptr_t handle, uint64_t *op,
                           sp_error **err);
 
+/* A plan and everything in it: one call into C instead of one for each part. */
+typedef struct sp_go_plan {
+    sp_plan *plan; /* to be freed; the slices and the refusal live as long */
+    sp_slice bytes, no_tctoken, no_cstoken;
+    const sp_error *refusal;
+    int64_t token_time;
+    sp_attach attach;
+    bool has_token_time, ambiguous;
+} sp_go_plan;
+
+/* Asks what a message to the first `len` bytes of `to` carries; `out` is all zero. */
+sp_status sp_go_plan_of(sp_guest guest, const char *to, size_t len, int32_t kind,
+                        int32_t recipient, sp_go_plan *out, sp_error **err);
+
 #endif

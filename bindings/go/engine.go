@@ -5,7 +5,9 @@ import "C"
 
 import (
 	"runtime"
+	"strings"
 	"sync"
+	"time"
 	"unsafe"
 )
 
@@ -55,11 +57,21 @@ func (e *Engine) Close() error {
 
 // AccountConfig is how an account is opened. Zero values are the defaults.
 type AccountConfig struct {
-	URL           string    // the server; WhatsApp's own by default
-	RootKey       []byte    // the key that signs the server's certificate: 32 bytes
-	DeviceName    string    // shown in the phone's list of linked devices
-	Version       [3]uint32 // the web build we claim to be
-	EventCapacity uint32    // events that wait for a slow host before they are dropped and counted
+	URL        string    // the server; WhatsApp's own by default
+	RootKey    []byte    // the key that signs the server's certificate: 32 bytes
+	DeviceName string    // shown in the phone's list of linked devices
+	Version    [3]uint32 // the web build we claim to be
+	// ClockTolerance is how far our clock may be off when the server's certificate is checked; in whole
+	// seconds.
+	ClockTolerance time.Duration
+	// StrictProps honours the server if it switches tokens on messages off; newest clients do not.
+	StrictProps   bool
+	EventCapacity uint32 // events that wait for a slow host before they are dropped and counted
+	MaxPending    uint32 // sends without an outcome; more are refused with [CodeOutboxFull]
+	// TimelockDocuments and CappingDocuments replace the known ids of the GraphQL documents, newest
+	// first.
+	TimelockDocuments []string
+	CappingDocuments  []string
 }
 
 // Account opens the account in the slot name, 1 to 64 characters of A-Z a-z 0-9 . _ -. It stays
@@ -73,6 +85,12 @@ func (e *Engine) Account(name string, config AccountConfig) (*Account, error) {
 		url:            pinned.text(config.URL),
 		root_key:       pinned.bytes(config.RootKey),
 		device_name:    pinned.text(config.DeviceName),
+
+		strict_props:       flag(&config.StrictProps),
+		timelock_documents: pinned.text(strings.Join(config.TimelockDocuments, ",")),
+		capping_documents:  pinned.text(strings.Join(config.CappingDocuments, ",")),
+		clock_tolerance:    C.int64_t(config.ClockTolerance / time.Second),
+		max_pending:        C.uint32_t(config.MaxPending),
 	}
 	settings.struct_size = C.uint32_t(unsafe.Sizeof(settings))
 	for i, part := range config.Version {

@@ -25,6 +25,8 @@ const (
 	KindCappingChanged  Kind = "capping_changed"  // What; Total, Used, Until if known
 	KindSilentDrop      Kind = "silent_drop"      // Peer, IDs
 	KindIdentityChanged Kind = "identity_changed" // Peer
+	KindPresence        Kind = "presence"         // Peer, Available; LastSeen if known
+	KindHistoryApplied  Kind = "history_applied"  // Conversations, Tokens, SenderTimes, Mappings, Salt
 	KindOverflow        Kind = "overflow"         // Dropped
 	KindOther           Kind = "other"
 )
@@ -59,8 +61,16 @@ type Event struct {
 	Total    *int64   `json:"total"`   // new chats in a cycle; -1 for no limit
 	Used     *int64   `json:"used"`    // new chats used up
 
-	Time  *time.Time `json:"-"` // the server's time stamp
-	Until *time.Time `json:"-"` // when it ends
+	Available     bool  `json:"available"`     // the contact is there now
+	Conversations int64 `json:"conversations"` // chats with people and businesses
+	Tokens        int64 `json:"tokens"`        // new, or newer than the stored ones
+	SenderTimes   int64 `json:"sender_times"`  // later than the stored ones
+	Mappings      int64 `json:"mappings"`      // pairs of phone number and LID
+	Salt          bool  `json:"salt"`          // the salt of cstokens was taken over
+
+	Time     *time.Time `json:"-"` // the server's time stamp
+	Until    *time.Time `json:"-"` // when it ends
+	LastSeen *time.Time `json:"-"` // when the contact was there last
 
 	Err *Error `json:"error"` // why a send was not accepted
 
@@ -75,10 +85,11 @@ func (e *Event) UnmarshalJSON(data []byte) error {
 		*plain
 		Time  *int64 `json:"time"`
 		Until *int64 `json:"until"`
+		Seen  *int64 `json:"last_seen"`
 	}{plain: (*plain)(e)}
 	if err := json.Unmarshal(data, &raw); err != nil {
 		return err
 	}
-	e.Time, e.Until = unix(raw.Time), unix(raw.Until)
+	e.Time, e.Until, e.LastSeen = unix(raw.Time), unix(raw.Until), unix(raw.Seen)
 	return nil
 }

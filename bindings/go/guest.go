@@ -27,6 +27,8 @@ type GuestConfig struct {
 	// HostIssues says that the host's library issues our token behind its sends by itself, as
 	// whatsmeow does.
 	HostIssues bool
+	// StrictProps honours the server if it switches tokens on messages off; newest clients do not.
+	StrictProps bool
 	// EventCapacity is how many events wait for a slow host before they are dropped and counted.
 	EventCapacity uint32
 	// Start, if not zero, is where a clock begins that only [Guest.SetTime] moves.
@@ -54,6 +56,8 @@ func OpenGuest(config GuestConfig) (*Guest, error) {
 	defer pinned.Unpin()
 	settings := C.sp_guest_config{
 		event_capacity:     C.uint32_t(config.EventCapacity),
+		host_issues:        flag(&config.HostIssues),
+		strict_props:       flag(&config.StrictProps),
 		store_uri:          pinned.text(config.Store),
 		name:               pinned.text(config.Name),
 		own_jid:            pinned.text(config.OwnJID),
@@ -64,9 +68,6 @@ func OpenGuest(config GuestConfig) (*Guest, error) {
 	settings.struct_size = C.uint32_t(unsafe.Sizeof(settings))
 	if config.Beside != nil {
 		settings.beside = config.Beside.handle
-	}
-	if config.HostIssues {
-		settings.host_issues = 1
 	}
 	if !config.Start.IsZero() {
 		settings.clock = C.SP_CLOCK_MANUAL
@@ -149,6 +150,22 @@ func (g *Guest) SetTime(now time.Time, elapsed time.Duration) error {
 	return g.tell(func(object **C.sp_error) C.sp_status {
 		return C.sp_guest_set_time(g.handle, wall, mono, object)
 	})
+}
+
+// GuestStatus is where a guest stands. Counts begin when it is opened, and anew after a failure of its
+// store.
+type GuestStatus struct {
+	Online  bool   `json:"online"`  // the host's connection is up, as far as it told
+	Ignored uint64 `json:"ignored"` // facts that made no sense and changed nothing
+	// Tokens is what the token machine left aside.
+	Tokens TokenCounters `json:"tokens"`
+}
+
+// Status tells where the guest stands.
+func (g *Guest) Status() (GuestStatus, error) {
+	return parsed[GuestStatus](g.bytes(func(buf *C.sp_buf, object **C.sp_error) C.sp_status {
+		return C.sp_guest_status_json(g.handle, buf, object)
+	}))
 }
 
 // Stop gives up: no work any more, refusals that wait for an answer end as undetermined. Facts are

@@ -39,6 +39,25 @@ func (g *Guest) SaltChanged(salt []byte) error {
 	})
 }
 
+// AppState tells that app state set or removed the entry with this index: the index is JSON, the value
+// the SyncActionValue as protobuf, both decrypted. Only the entry that tells the salt counts.
+func (g *Guest) AppState(index, value []byte, removed bool) error {
+	var pinned pins
+	defer pinned.Unpin()
+	entry, bytes := pinned.bytes(index), pinned.bytes(value)
+	return g.tell(func(object **C.sp_error) C.sp_status {
+		return C.sp_guest_app_state(g.handle, entry, flag(&removed), bytes, object)
+	})
+}
+
+// RefreshLimits asks for the account's limits: the questions are in [Guest.Outgoing], a change is an
+// event, and the answer is then in [Guest.Limits]. It does nothing while the connection is down.
+func (g *Guest) RefreshLimits() error {
+	return g.tell(func(object **C.sp_error) C.sp_status {
+		return C.sp_guest_refresh_limits(g.handle, object)
+	})
+}
+
 // SaltFromHistory tells the salt of a history sync; it counts only while app state never spoke of it.
 func (g *Guest) SaltFromHistory(salt []byte) error {
 	var pinned pins

@@ -1,9 +1,15 @@
 package sendpath
 
 // #include "bridge.h"
+//
+// // It keeps nothing of the arguments and does not call back.
+// #cgo noescape sp_go_plan_of
+// #cgo nocallback sp_go_plan_of
+// #cgo nocallback sp_plan_free
 import "C"
 
 import (
+	"bytes"
 	"runtime"
 	"time"
 	"unsafe"
@@ -39,7 +45,7 @@ type Plan struct {
 	// Ambiguous says that the token may be too old because the server has not said yet how old one
 	// may be; worth a short wait for the props, if the host can.
 	Ambiguous bool
-	// NoTctoken is why no tctoken: expired, never_received, not_eligible or store_error.
+	// NoTctoken is why no tctoken: expired, gate_off, never_received, not_eligible or store_error.
 	NoTctoken string
 	// NoCstoken is why not even a cstoken: gate_off, no_lid, no_salt, not_eligible or store_error.
 	NoCstoken string
@@ -51,39 +57,33 @@ type Plan struct {
 // network; contacts that were asked about lately are answered from memory.
 func (g *Guest) Plan(to string, kind MessageKind, recipient Recipient) (Plan, error) {
 	defer runtime.KeepAlive(g)
-	var pinned pins
-	defer pinned.Unpin()
-	var plan *C.sp_plan
+	var plan C.sp_go_plan
 	var object *C.sp_error
-	status := C.sp_guest_plan(g.handle, pinned.text(to), C.int32_t(kind), C.int32_t(recipient), &plan, &object)
+	status := C.sp_go_plan_of(g.handle, (*C.char)(unsafe.Pointer(unsafe.StringData(to))), C.size_t(len(to)),
+		C.int32_t(kind), C.int32_t(recipient), &plan, &object)
 	if err := g.failure(status, object); err != nil {
 		return Plan{}, err
 	}
-	defer C.sp_plan_free(plan)
-	told := Plan{Attach: AttachNothing, Ambiguous: bool(C.sp_plan_ambiguous(plan))}
-	switch C.sp_plan_attach(plan) {
+	defer C.sp_plan_free(plan.plan)
+	told := Plan{
+		Attach:    AttachNothing,
+		Bytes:     copied(plan.bytes),
+		Ambiguous: bool(plan.ambiguous),
+		NoTctoken: string(viewed(plan.no_tctoken)),
+		NoCstoken: string(viewed(plan.no_cstoken)),
+	}
+	switch plan.attach {
 	case C.SP_ATTACH_TCTOKEN:
 		told.Attach = AttachTctoken
 	case C.SP_ATTACH_CSTOKEN:
 		told.Attach = AttachCstoken
 	}
-	var slice C.sp_slice
-	if C.sp_plan_bytes(plan, &slice) {
-		told.Bytes = copied(slice)
+	if plan.has_token_time {
+		told.TokenTime = time.Unix(int64(plan.token_time), 0)
 	}
-	var t C.int64_t
-	if C.sp_plan_token_time(plan, &t) {
-		told.TokenTime = time.Unix(int64(t), 0)
-	}
-	if C.sp_plan_no_tctoken(plan, &slice) {
-		told.NoTctoken = string(copied(slice))
-	}
-	if C.sp_plan_no_cstoken(plan, &slice) {
-		told.NoCstoken = string(copied(slice))
-	}
-	if refusal := C.sp_plan_refusal(plan); refusal != nil {
+	if plan.refusal != nil {
 		told.Refusal = &Error{}
-		decode(told.Refusal, func(buf *C.sp_buf) C.sp_status { return C.sp_error_json(refusal, buf, nil) })
+		decode(told.Refusal, func(buf *C.sp_buf) C.sp_status { return C.sp_error_json(plan.refusal, buf, nil) })
 	}
 	return told, nil
 }
@@ -164,6 +164,12 @@ func filled(call func(*C.sp_buf, **C.sp_error) C.sp_status) ([]byte, error) {
 	return C.GoBytes(unsafe.Pointer(buf.ptr), C.int(buf.len)), nil
 }
 
+// copied is nil for an empty slice.
 func copied(slice C.sp_slice) []byte {
-	return C.GoBytes(unsafe.Pointer(slice.ptr), C.int(slice.len))
+	return bytes.Clone(viewed(slice))
+}
+
+// viewed is the memory of the library; nil when there is none.
+func viewed(slice C.sp_slice) []byte {
+	return unsafe.Slice((*byte)(slice.ptr), int(slice.len))
 }

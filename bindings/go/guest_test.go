@@ -229,6 +229,70 @@ func TestGuestTakesEveryFact(t *testing.T) {
 	}
 }
 
+// SyncActionValue 80 { salt 1 }.
+var saltValue = []byte("\x82\x05\x06\x0a\x04salt")
+
+func TestGuestTakesTheSaltFromAppState(t *testing.T) {
+	guest := openedGuest(t)
+	index := []byte(`["nct_salt_sync"]`)
+	must(t, guest.AppState([]byte(`["star"]`), saltValue, false))
+	if salt, err := guest.Salt(); salt != nil || err != nil {
+		t.Fatalf("another entry: %q, %v", salt, err)
+	}
+	must(t, guest.AppState(index, saltValue, false), guest.AppState(index, nil, false))
+	if salt, err := guest.Salt(); string(salt) != "salt" || err != nil {
+		t.Fatalf("%q, %v", salt, err)
+	}
+	if status, err := guest.Status(); err != nil || status.Ignored != 1 {
+		t.Fatalf("an entry without salt: %+v, %v", status, err)
+	}
+	must(t, guest.AppState(index, nil, true))
+	if salt, err := guest.Salt(); salt != nil || err != nil {
+		t.Fatalf("it was removed: %q, %v", salt, err)
+	}
+}
+
+func TestGuestCountsWhatItLeftAside(t *testing.T) {
+	guest := openedGuest(t)
+	must(t, guest.TokenReceived(contact, []byte("token"), start))
+	must(t, guest.TokenReceived(contact, []byte("old"), start.Add(-time.Second)), guest.Ack("A", 0))
+	want := GuestStatus{Online: true, Ignored: 1, Tokens: TokenCounters{Older: 1}}
+	if status, err := guest.Status(); err != nil || status != want {
+		t.Fatalf("%+v, %v", status, err)
+	}
+	must(t, guest.Disconnected())
+	if status, err := guest.Status(); err != nil || status.Online {
+		t.Fatalf("%+v, %v", status, err)
+	}
+}
+
+func TestGuestAsksForTheLimitsWhenTold(t *testing.T) {
+	guest := openedGuest(t)
+	must(t, guest.RefreshLimits())
+	work, err := guest.Outgoing()
+	must(t, err)
+	asked := 0
+	for _, item := range work {
+		if item.Kind == WorkMex {
+			asked++
+		}
+	}
+	if asked != 2 {
+		t.Fatalf("the lock and the quota: %+v", work)
+	}
+}
+
+func TestGuestHonoursTheServersSwitchIfStrict(t *testing.T) {
+	for strict, attach := range map[bool]Attach{false: AttachTctoken, true: AttachNothing} {
+		guest := openedGuest(t, func(c *GuestConfig) { c.StrictProps = strict })
+		must(t, guest.Props(map[uint32]string{10518: "0"}))
+		must(t, guest.TokenReceived(contact, []byte("token"), start))
+		if plan := planned(t, guest, contact); plan.Attach != attach {
+			t.Fatalf("strict %v: %+v", strict, plan)
+		}
+	}
+}
+
 func TestGuestMisuseIsATypedError(t *testing.T) {
 	if _, err := OpenGuest(GuestConfig{Store: "memory:", Name: "a"}); !errors.Is(err, ErrMisuse) {
 		t.Fatalf("no account: %v", err)
@@ -332,6 +396,15 @@ func BenchmarkGuestPlan(b *testing.B) {
 	for b.Loop() {
 		if plan, err := guest.Plan(contact, MessageContent, RecipientOrdinary); err != nil || plan.Bytes == nil {
 			b.Fatal(plan, err)
+		}
+	}
+}
+
+// BenchmarkCall is what a call into the library costs that does nothing.
+func BenchmarkCall(b *testing.B) {
+	for b.Loop() {
+		if abiVersion() != 0 {
+			b.Fatal("the library has another ABI")
 		}
 	}
 }

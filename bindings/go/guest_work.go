@@ -53,20 +53,20 @@ func workAt(list *C.sp_work, index C.size_t) Work {
 	work := Work{ID: uint64(C.sp_work_id(list, index)), Kind: WorkKind(C.sp_work_kind_of(list, index))}
 	var slice C.sp_slice
 	if C.sp_work_peer(list, index, &slice) {
-		work.Peer = string(copied(slice))
+		work.Peer = string(viewed(slice))
 	}
 	var t C.int64_t
 	if C.sp_work_time(list, index, &t) {
 		work.Time = time.Unix(int64(t), 0)
 	}
 	if C.sp_work_query_id(list, index, &slice) {
-		work.QueryID = string(copied(slice))
+		work.QueryID = string(viewed(slice))
 	}
 	if C.sp_work_variables(list, index, &slice) {
-		work.Variables = string(copied(slice))
+		work.Variables = string(viewed(slice))
 	}
 	if C.sp_work_iq_id(list, index, &slice) {
-		work.IQID = string(copied(slice))
+		work.IQID = string(viewed(slice))
 	}
 	if C.sp_work_iq(list, index, &slice) {
 		work.IQ = copied(slice)

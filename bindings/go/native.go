@@ -12,9 +12,13 @@ import (
 )
 
 func init() {
-	if got := uint32(C.sp_abi_version()); got != C.SP_ABI_VERSION {
+	if got := abiVersion(); got != C.SP_ABI_VERSION {
 		panic(fmt.Sprintf("sendpath: the library has ABI %d, this package needs %d", got, C.SP_ABI_VERSION))
 	}
+}
+
+func abiVersion() uint32 {
+	return uint32(C.sp_abi_version())
 }
 
 // Version is the version of the library that is linked.

@@ -82,9 +82,13 @@ func (s *server) do(o order) map[string]any {
 }
 
 // online links an account as a person would, by scanning its QR code.
-func (s *server) online(engine *Engine, name string) *Account {
+func (s *server) online(engine *Engine, name string, change ...func(*AccountConfig)) *Account {
 	s.t.Helper()
-	account, err := engine.Account(name, AccountConfig{URL: s.url, RootKey: s.root, DeviceName: "go test"})
+	config := AccountConfig{URL: s.url, RootKey: s.root, DeviceName: "go test"}
+	for _, change := range change {
+		change(&config)
+	}
+	account, err := engine.Account(name, config)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -1,39 +1,9 @@
 /* The guest: facts in, plans and work out, and what it says to a host that gets it wrong. */
 #include <pthread.h>
 
-#include "check.h"
+#include "guest.h"
 
-#define NOW 1786074400
-#define PEER "100000000000001@lid"
 #define THREADS 4
-
-static sp_guest_config settings(void) {
-    sp_guest_config config;
-    memset(&config, 0, sizeof config);
-    config.struct_size = sizeof config;
-    config.store_uri = text("memory:");
-    config.name = text("a");
-    config.own_lid = text("900000000000009@lid");
-    config.clock = SP_CLOCK_MANUAL;
-    config.unix_ms = (int64_t)NOW * 1000;
-    return config;
-}
-
-static sp_guest open_guest(void) {
-    sp_guest guest = {0};
-    sp_guest_config config = settings();
-    EXPECT(SP_STATUS_OK, sp_guest_open(&config, &guest, &err));
-    CHECK(guest.handle != 0);
-    return guest;
-}
-
-static sp_plan *plan_of(sp_guest guest, const char *to) {
-    sp_plan *plan = NULL;
-    EXPECT(SP_STATUS_OK, sp_guest_plan(guest, text(to), SP_MESSAGE_KIND_CONTENT,
-                                       SP_RECIPIENT_ORDINARY, &plan, &err));
-    CHECK(plan != NULL);
-    return plan;
-}
 
 static void opening(void) {
     sp_guest guest = {0}, beside = {0};
@@ -213,16 +183,6 @@ static void time_is_the_hosts(void) {
     EXPECT(SP_STATUS_OK, sp_guest_close(guest, &err));
 }
 
-static int holds(const sp_buf *json, const char *part) {
-    size_t i, len = strlen(part);
-    for (i = 0; i + len <= json->len; i++) {
-        if (memcmp(json->ptr + i, part, len) == 0) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 static void questions(void) {
     sp_guest guest = open_guest();
     sp_slice to[2];
@@ -272,7 +232,7 @@ static int every_call(sp_guest guest, int only, sp_status wanted) {
     sp_work *work = NULL;
     sp_row *row = NULL;
     sp_event *event = NULL;
-    sp_buf salt = {0}, json[4];
+    sp_buf salt = {0}, json[5];
     int64_t wait;
     int32_t fd;
     int n = 0;
@@ -288,6 +248,8 @@ static int every_call(sp_guest guest, int only, sp_status wanted) {
     CALL(sp_guest_token_received(guest, peer, id, NOW, &err));
     CALL(sp_guest_salt_changed(guest, nothing, &err));
     CALL(sp_guest_salt_from_history(guest, id, &err));
+    CALL(sp_guest_app_state(guest, id, 0, id, &err));
+    CALL(sp_guest_refresh_limits(guest, &err));
     CALL(sp_guest_history(guest, id, &err));
     CALL(sp_guest_background(guest, NOW, 1, -1, &err));
     CALL(sp_guest_forget_account(guest, &err));
@@ -315,6 +277,7 @@ static int every_call(sp_guest guest, int only, sp_status wanted) {
     CALL(sp_guest_explain_json(guest, peer, &json[1], &err));
     CALL(sp_guest_explain_text(guest, peer, 0, &json[2], &err));
     CALL(sp_guest_limits_json(guest, &json[3], &err));
+    CALL(sp_guest_status_json(guest, &json[4], &err));
     CALL(sp_guest_outgoing(guest, &work, &err));
     CALL(sp_guest_work_done(guest, 1, SP_WORK_END_OK, 0, nothing, &err));
     CALL(sp_guest_event_fd(guest, &fd, &err));
@@ -326,7 +289,7 @@ static int every_call(sp_guest guest, int only, sp_status wanted) {
     sp_row_free(row);
     sp_event_free(event);
     sp_buf_free(&salt);
-    for (fd = 0; fd < 4; fd++) {
+    for (fd = 0; fd < 5; fd++) {
         sp_buf_free(&json[fd]);
     }
     return n;
@@ -354,6 +317,9 @@ static void arguments(void) {
     EXPECT(SP_STATUS_NULL_POINTER, sp_guest_token_received(guest, peer, null, NOW, &err));
     EXPECT(SP_STATUS_NULL_POINTER, sp_guest_salt_changed(guest, null, &err));
     EXPECT(SP_STATUS_NULL_POINTER, sp_guest_salt_from_history(guest, null, &err));
+    EXPECT(SP_STATUS_NULL_POINTER, sp_guest_app_state(guest, null, 0, id, &err));
+    EXPECT(SP_STATUS_NULL_POINTER, sp_guest_app_state(guest, id, 0, null, &err));
+    EXPECT(SP_STATUS_NULL_POINTER, sp_guest_status_json(guest, NULL, &err));
     EXPECT(SP_STATUS_BAD_ADDRESS, sp_guest_mapping_learned(guest, peer, bad, &err));
     EXPECT(SP_STATUS_INVALID_UTF8, sp_guest_identity_changed(guest, bytes("\xff", 1), &err));
     EXPECT(SP_STATUS_NULL_POINTER, sp_guest_props(guest, NULL, 1, &err));

@@ -82,6 +82,13 @@ static void account_arguments(void) {
     config.device_name = bytes(NULL, 7);
     EXPECT(SP_STATUS_NULL_POINTER, sp_account_open(engine, text("a"), &config, &account, &err));
     config.device_name = bytes(NULL, 0);
+    config.clock_tolerance = -1;
+    EXPECT(SP_STATUS_INVALID_ARGUMENT, sp_account_open(engine, text("a"), &config, &account, &err));
+    config.clock_tolerance = 60;
+    config.timelock_documents = bytes("\xff", 1);
+    EXPECT(SP_STATUS_INVALID_UTF8, sp_account_open(engine, text("a"), &config, &account, &err));
+    config.timelock_documents = text("2,1");
+    config.strict_props = 1;
     EXPECT(SP_STATUS_OK, sp_account_open(engine, text("a"), &config, &account, &err));
     EXPECT(SP_STATUS_ALREADY_OPEN, sp_account_open(engine, text("a"), NULL, &account, &err));
     EXPECT(SP_STATUS_OK, sp_account_close(account, &err));
@@ -155,7 +162,11 @@ static void questions_without_a_link(void) {
     EXPECT(SP_STATUS_NOT_PAIRED, sp_account_explain_json(account, to, &buf, &err));
     EXPECT(SP_STATUS_NOT_PAIRED, sp_account_explain_text(account, to, 1, &buf, &err));
     CHECK(sp_account_limits_json(account, &buf, NULL) == SP_STATUS_NOT_PAIRED);
-    EXPECT(SP_STATUS_OK, sp_account_forget(account, &err));
+    EXPECT(SP_STATUS_OK, sp_account_forget_account(account, &err));
+    EXPECT(SP_STATUS_OK, sp_account_refresh_limits(account, &err));
+    EXPECT(SP_STATUS_OK, sp_account_subscribe_presence(account, to, &err));
+    EXPECT(SP_STATUS_BAD_ADDRESS, sp_account_subscribe_presence(account, text("x"), &err));
+    EXPECT(SP_STATUS_NULL_POINTER, sp_account_subscribe_presence(account, null, &err));
     CHECK(buf.ptr == NULL);
     EXPECT(SP_STATUS_OK, sp_account_close(account, &err));
     EXPECT(SP_STATUS_OK, sp_engine_close(engine, &err));
@@ -179,7 +190,9 @@ static void every_account_call(sp_account account, sp_status wanted) {
     EXPECT(wanted, sp_account_explain_json(account, to, &buf, &err));
     EXPECT(wanted, sp_account_explain_text(account, to, 0, &buf, &err));
     EXPECT(wanted, sp_account_limits_json(account, &buf, &err));
-    EXPECT(wanted, sp_account_forget(account, &err));
+    EXPECT(wanted, sp_account_forget_account(account, &err));
+    EXPECT(wanted, sp_account_refresh_limits(account, &err));
+    EXPECT(wanted, sp_account_subscribe_presence(account, to, &err));
     if (wanted == SP_STATUS_BAD_HANDLE) {
         EXPECT(wanted, sp_account_phase(account, &phase, &err));
         EXPECT(wanted, sp_account_status_json(account, &buf, &err));

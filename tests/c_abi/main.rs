@@ -53,6 +53,7 @@ fn a_guest_answers_explains_and_says_what_is_wrong() {
     run(&compile("guest", "gcc", "-std=c99", Link::Shared));
     run(&compile("guest", "gcc", "-std=c99", Link::Static));
     run(&compile("guest", "g++", "-std=c++11", Link::Shared));
+    run(&compile("guest_state", "gcc", "-std=c99", Link::Shared));
 }
 
 #[test]
@@ -117,7 +118,7 @@ fn nothing_leaks_and_no_memory_is_misused() {
         found.is_ok(),
         "valgrind is missing: apt-get install valgrind"
     );
-    for name in ["misuse", "store", "lifetime", "guest"] {
+    for name in ["misuse", "store", "lifetime", "guest", "guest_state"] {
         let program = compile(name, "gcc", "-std=c99", Link::Shared);
         let mut checked = Command::new("valgrind");
         checked

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, Unpack
 
 import pytest
 
@@ -83,12 +83,14 @@ def store(tmp_path: Path) -> str:
 
 
 @asynccontextmanager
-async def linked(server: ModelServer, store: str) -> AsyncIterator[sendpath.Account]:
+async def linked(
+    server: ModelServer, store: str, **options: Unpack[sendpath.AccountOptions]
+) -> AsyncIterator[sendpath.Account]:
     """An account that is paired and online."""
     async with await sendpath.Engine.open(store) as engine:
-        account = await engine.account(
-            "main", server_url=server.url, server_root_key=server.root_key
-        )
+        options["server_url"] = server.url
+        options["server_root_key"] = server.root_key
+        account = await engine.account("main", **options)
         account.connect()
         qr = await until(account, sendpath.PairQr)
         server("scan_qr", qr=qr.text)

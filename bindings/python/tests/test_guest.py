@@ -172,6 +172,46 @@ def test_facts_of_every_kind_are_taken(guest: sendpath.Guest) -> None:
     guest.stop()
 
 
+#: ``SyncActionValue`` 80 { salt 1 }.
+SALT = b"\x82\x05\x06\x0a\x04salt"
+
+
+def test_app_state_tells_the_salt(guest: sendpath.Guest) -> None:
+    index = b'["nct_salt_sync"]'
+    guest.app_state(b'["star"]', SALT)
+    assert guest.salt_get() is None, "another entry"
+    guest.app_state(index, SALT)
+    guest.app_state(index, b"")
+    assert (guest.salt_get(), guest.status().ignored) == (b"salt", 1), "one held no salt"
+    guest.app_state(index, None)
+    assert guest.salt_get() is None
+
+
+def test_what_was_left_aside_is_counted(guest: sendpath.Guest) -> None:
+    guest.token_received(PEER, b"token", START)
+    guest.token_received(PEER, b"old", START - 9)
+    guest.ack("3EB0A1")
+    told = sendpath.GuestStatus(True, 1, sendpath.TokenCounters(older=1))
+    assert guest.status() == told
+    guest.disconnected()
+    assert not guest.status().online
+
+
+def test_limits_are_asked_for_when_told(guest: sendpath.Guest) -> None:
+    guest.refresh_limits()
+    asked = [item for item in guest.outgoing() if item.kind is WorkKind.MEX]
+    assert len(asked) == 2, "the lock and the quota"
+
+
+@pytest.mark.parametrize(("strict", "attach"), [(False, "tctoken"), (True, "nothing")])
+def test_the_servers_switch_is_honoured_if_strict(strict: bool, attach: str) -> None:
+    own = "900000000000009@lid"
+    with sendpath.Guest.open("memory:", "main", own_lid=own, strict_props=strict) as guest:
+        guest.props({10518: "0"})
+        guest.token_received(PEER, b"token", START)
+        assert guest.plan(PEER).attach == attach
+
+
 def test_a_manual_clock_moves_only_when_told(guest: sendpath.Guest) -> None:
     guest.connected()
     wait = guest.deadline()

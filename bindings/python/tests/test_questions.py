@@ -73,3 +73,77 @@ def test_questions_need_a_link_and_an_address(store: str) -> None:
         with pytest.raises(sendpath.Misuse) as address:
             account.can_send(["not an address"])
         assert address.value.status is sendpath.Status.BAD_ADDRESS
+
+
+def test_a_followed_contact_tells_its_presence(server: ModelServer, store: str) -> None:
+    async def main() -> None:
+        async with linked(server, store) as account:
+            server("issue_token", peer=PEER, bytes="0102")
+            await until(account, sendpath.TokenStored)
+            account.subscribe_presence("1001@lid")
+            async with asyncio.timeout(60):
+                while "tctoken" not in str(server("heard", tag="presence")):
+                    await asyncio.sleep(0)
+            gone = {"from": "1001@lid", "type": "unavailable", "last": "1786074400"}
+            server("push", node={"tag": "presence", "attrs": gone})
+            last = datetime.fromtimestamp(1_786_074_400, UTC)
+            told = sendpath.Presence("1001@lid", False, last)
+            assert await until(account, sendpath.Presence) == told
+            with pytest.raises(sendpath.Misuse):
+                account.subscribe_presence("x")
+
+    asyncio.run(main())
+
+
+def test_limits_are_asked_for_when_told(server: ModelServer, store: str) -> None:
+    async def main() -> None:
+        async with linked(server, store) as account:
+            end = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=6)
+            server("set_timelock", active=True, until=int(end.timestamp()), push=False)
+            account.refresh_limits()
+            changed = await until(account, sendpath.TimelockChanged)
+            assert (changed.active, changed.until) == (True, end)
+            assert (await account.limits())["reachoutTimelock"]["source"] == "pull"
+
+    asyncio.run(main())
+
+
+def test_history_and_what_was_left_aside_are_told_in_counts(
+    server: ModelServer, store: str
+) -> None:
+    async def main() -> None:
+        async with linked(server, store) as account:
+            stamp = 1_786_074_400
+            chat = {"peer": PEER, "token": "0102", "t": stamp}
+            server("phone_history", chats=[chat], salt="0001", progress=100)
+            applied = await until(account, sendpath.HistoryApplied)
+            assert (applied.conversations, applied.tokens, applied.mappings) == (1, 1, 1)
+            assert applied.salt
+            server("issue_token", peer=PEER, t=stamp - 100)
+            async with asyncio.timeout(60):
+                while account.status().tokens.older != 1:
+                    await asyncio.sleep(0)
+
+    asyncio.run(main())
+
+
+def test_every_option_of_an_account_is_taken(server: ModelServer, store: str) -> None:
+    server("set_props", props={"10518": "0"})
+
+    async def main() -> None:
+        async with linked(
+            server,
+            store,
+            strict_props=True,
+            clock_tolerance=timedelta(hours=1),
+            version=(2, 3000, 1_045_649_367),
+            documents=sendpath.Documents(capping=("1",), timelock=("2",)),
+            max_pending=4,
+        ) as account:
+            server.wait_for({"iq": {"kind": "abt/props", "count": 1}})
+            server("issue_token", peer=PEER)
+            await until(account, sendpath.TokenStored)
+            [answer] = await account.can_send(["1001@lid"])
+            assert answer.attached == "nothing_gate_off", "strict"
+
+    asyncio.run(main())

@@ -10,6 +10,7 @@ use sendpath_protocol::verdict::MessageId;
 
 use crate::error::{ErrorDetails, NativeError};
 use crate::event::Event;
+use crate::guest::Documents;
 use crate::questions::{CanSend, Explanation, Recipient, answers, texts};
 use crate::sending::Sending;
 
@@ -20,10 +21,20 @@ pub struct AccountConfig {
     pub server_url: Option<String>,
     /// Public key that signs the server's certificates: 32 bytes.
     pub server_root_key: Option<Vec<u8>>,
+    /// How far our clock may be off when the server's certificate is checked, in seconds.
+    pub clock_tolerance: Option<i64>,
     /// Shown in the phone's list of linked devices.
     pub device_name: Option<String>,
+    /// The web build we claim to be: three numbers.
+    pub version: Option<Vec<u32>>,
+    /// Ids of the GraphQL documents by which limits are asked for.
+    pub documents: Option<Documents>,
+    /// Honour the server if it switches tokens on messages off.
+    pub strict_props: bool,
     /// Events that wait for a slow host before they are dropped and counted.
     pub event_capacity: Option<u32>,
+    /// Sends without an outcome; more are refused.
+    pub max_pending: Option<u32>,
 }
 
 /// What may be said about one message.
@@ -66,6 +77,16 @@ impl Account {
     /// Deletes everything that is stored for the account, except the link of this device.
     pub fn forget_account(&self) -> Result<(), NativeError> {
         Ok(self.0.forget_account()?)
+    }
+
+    /// Asks the server for the account's limits; does nothing without a connection.
+    pub fn refresh_limits(&self) -> Result<(), NativeError> {
+        Ok(self.0.refresh_limits()?)
+    }
+
+    /// Follows the presence of a contact; does nothing without a connection.
+    pub fn subscribe_presence(&self, to: String) -> Result<(), NativeError> {
+        Ok(self.0.subscribe_presence(&to)?)
     }
 
     /// Whether messages to these may be sent, by what is known here. Blocks shortly.
@@ -134,15 +155,27 @@ impl TryFrom<AccountConfig> for facade::AccountConfig {
         if let Some(name) = config.device_name {
             device.name = name;
         }
-        let event_capacity = config.event_capacity.map(usize::try_from).transpose();
-        let wrong = |_| facade::Error::new(Status::InvalidArgument, "event capacity is too large");
+        if let Some(seconds) = config.clock_tolerance {
+            server.clock_tolerance = seconds;
+        }
+        if let Some(version) = config.version {
+            let wrong = |_| facade::Error::new(Status::InvalidArgument, "a version has 3 numbers");
+            device.version = version.try_into().map_err(wrong)?;
+        }
         Ok(Self {
             server,
             device,
-            event_capacity: event_capacity.map_err(wrong)?,
-            ..Self::default()
+            documents: config.documents.map(Into::into).unwrap_or_default(),
+            strict_props: config.strict_props,
+            event_capacity: capacity(config.event_capacity)?,
+            max_pending: capacity(config.max_pending)?,
         })
     }
+}
+
+pub(crate) fn capacity(number: Option<u32>) -> Result<Option<usize>, facade::Error> {
+    let wrong = |_| facade::Error::new(Status::InvalidArgument, "a capacity is too large");
+    number.map(usize::try_from).transpose().map_err(wrong)
 }
 
 impl TryFrom<SendOptions> for facade::SendOptions {
@@ -175,6 +208,8 @@ pub struct AccountStatus {
     pub queued: u64,
     /// Stanzas that were ignored because they made no sense.
     pub ignored: u64,
+    /// What the token machine left aside.
+    pub tokens: TokenCounters,
     /// Why the session is being rebuilt, if it is.
     pub fault: Option<ErrorDetails>,
 }
@@ -190,7 +225,53 @@ impl From<facade::AccountStatus> for AccountStatus {
             outbox: count(status.outbox),
             queued: count(status.queued),
             ignored: status.ignored,
+            tokens: status.tokens.into(),
             fault: status.fault.as_ref().map(ErrorDetails::from),
+        }
+    }
+}
+
+/// What the token machine left aside, by reason.
+#[derive(Clone, Copy, Debug, uniffi::Record)]
+pub struct TokenCounters {
+    /// Tokens without a usable time stamp.
+    pub bad_time: u64,
+    /// Tokens without bytes.
+    pub empty: u64,
+    /// Tokens that are too long or too many.
+    pub too_much: u64,
+    /// Tokens of another type.
+    pub unknown_type: u64,
+    /// Tokens without a contact they could belong to.
+    pub not_a_contact: u64,
+    /// Tokens older than the stored one.
+    pub older: u64,
+    /// Tokens and issues stamped in the far future, taken as now.
+    pub from_the_future: u64,
+    /// Damaged rows treated as absent.
+    pub damaged_rows: u64,
+    /// Writes left out because a newer version wrote the row.
+    pub newer_rows: u64,
+    /// Reads that failed while a message was sent.
+    pub failed_reads: u64,
+    /// Results of IQs that are not ours, or came twice.
+    pub unknown_results: u64,
+}
+
+impl From<facade::Counters> for TokenCounters {
+    fn from(counters: facade::Counters) -> Self {
+        Self {
+            bad_time: counters.ignored.bad_time,
+            empty: counters.ignored.empty,
+            too_much: counters.ignored.too_much,
+            unknown_type: counters.ignored.unknown_type,
+            not_a_contact: counters.not_a_contact,
+            older: counters.older,
+            from_the_future: counters.from_the_future,
+            damaged_rows: counters.damaged_rows,
+            newer_rows: counters.newer_rows,
+            failed_reads: counters.failed_reads,
+            unknown_results: counters.unknown_results,
         }
     }
 }

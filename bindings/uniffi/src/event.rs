@@ -25,6 +25,19 @@ pub enum Event {
         /// Why.
         end: End,
     },
+    /// A part of the phone's history was taken over.
+    HistoryApplied {
+        /// Chats with people and businesses.
+        conversations: i64,
+        /// Tokens that were new, or newer than the stored ones.
+        tokens: i64,
+        /// Times of our own issues that were later than the stored ones.
+        sender_times: i64,
+        /// Pairs of phone number and LID, known ones included.
+        mappings: i64,
+        /// The salt of cstokens was taken over.
+        salt: bool,
+    },
     /// A contact's device was registered anew.
     IdentityChanged {
         /// JID of the contact.
@@ -90,6 +103,15 @@ pub enum Event {
         jid: String,
         /// Our device JID by LID.
         lid: Option<String>,
+    },
+    /// A contact that is followed came or went.
+    Presence {
+        /// JID of the contact.
+        peer: String,
+        /// It is there now.
+        available: bool,
+        /// When it was there last, in Unix seconds.
+        last_seen: Option<i64>,
     },
     /// Another device got or read our message.
     Receipt {
@@ -193,6 +215,13 @@ impl View<'_> {
             },
             EventKind::Connected => Event::Connected,
             EventKind::Disconnected => Event::Disconnected { end: self.end()? },
+            EventKind::HistoryApplied => Event::HistoryApplied {
+                conversations: self.number(Field::Conversations)?,
+                tokens: self.number(Field::Tokens)?,
+                sender_times: self.number(Field::SenderTimes)?,
+                mappings: self.number(Field::Mappings)?,
+                salt: self.flag(Field::Salt)?,
+            },
             EventKind::IdentityChanged => Event::IdentityChanged {
                 peer: self.text(Field::Peer)?,
             },
@@ -218,6 +247,11 @@ impl View<'_> {
             EventKind::Paired => Event::Paired {
                 jid: self.text(Field::Jid)?,
                 lid: self.text(Field::Lid),
+            },
+            EventKind::Presence => Event::Presence {
+                peer: self.text(Field::Peer)?,
+                available: self.flag(Field::Available)?,
+                last_seen: self.number(Field::LastSeen),
             },
             EventKind::Receipt => Event::Receipt {
                 ids: self.ids(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use sendpath::facade::{self, Status, StoreSpec};
 use sendpath_protocol::mex::DocIds;
 
+use crate::account::{TokenCounters, capacity};
 use crate::error::NativeError;
 use crate::event::Event;
 
@@ -34,10 +35,23 @@ pub struct GuestConfig {
     pub host_issues: bool,
     /// Ids of the GraphQL documents by which limits are asked for.
     pub documents: Option<Documents>,
+    /// Honour the server if it switches tokens on messages off.
+    pub strict_props: bool,
     /// Events that wait for a slow host before they are dropped and counted.
     pub event_capacity: Option<u32>,
     /// A clock that the host sets; `None` for the system's.
     pub clock: Option<ManualClock>,
+}
+
+/// Where a guest stands.
+#[derive(Clone, Copy, Debug, uniffi::Record)]
+pub struct GuestStatus {
+    /// The host's connection is up, as far as it told.
+    pub online: bool,
+    /// Facts that made no sense and changed nothing.
+    pub ignored: u64,
+    /// What the token machine left aside.
+    pub tokens: TokenCounters,
 }
 
 /// Ids of GraphQL documents by question, newest first.
@@ -71,18 +85,27 @@ impl Guest {
         name: String,
         config: GuestConfig,
     ) -> Result<Arc<Self>, NativeError> {
-        let event_capacity = config.event_capacity.map(usize::try_from).transpose();
-        let wrong = |_| facade::Error::new(Status::InvalidArgument, "event capacity is too large");
         let setup = facade::GuestSetup {
             own_jid: config.own_jid,
             own_lid: config.own_lid,
             host_issues: config.host_issues,
             documents: config.documents.map(Into::into),
-            event_capacity: event_capacity.map_err(wrong)?,
+            strict_props: config.strict_props,
+            event_capacity: capacity(config.event_capacity)?,
             clock: config.clock.map(Into::into).unwrap_or_default(),
             ..facade::GuestSetup::new(store.0.clone(), name)
         };
         Ok(Arc::new(Self(facade::Guest::open(setup)?)))
+    }
+
+    /// Where the guest stands.
+    pub fn status(&self) -> Result<GuestStatus, NativeError> {
+        let status = self.0.status()?;
+        Ok(GuestStatus {
+            online: status.online,
+            ignored: status.ignored,
+            tokens: status.tokens.into(),
+        })
     }
 
     /// Sets a manual clock.

@@ -51,6 +51,16 @@ impl Guest {
         Ok(self.0.salt_changed(salt.as_deref())?)
     }
 
+    /// App state set or removed an entry; `None` for removed.
+    pub fn app_state(&self, index: Vec<u8>, value: Option<Vec<u8>>) -> Result<(), NativeError> {
+        Ok(self.0.app_state(&index, value.as_deref())?)
+    }
+
+    /// The account's limits are asked for.
+    pub fn refresh_limits(&self) -> Result<(), NativeError> {
+        Ok(self.0.refresh_limits()?)
+    }
+
     /// History sync told the salt.
     pub fn salt_from_history(&self, salt: Vec<u8>) -> Result<(), NativeError> {
         Ok(self.0.salt_from_history(&salt)?)

@@ -26,11 +26,11 @@ pub mod panic_test;
 mod questions;
 mod sending;
 
-pub use account::{Account, AccountConfig, AccountStatus, SendOptions};
+pub use account::{Account, AccountConfig, AccountStatus, SendOptions, TokenCounters};
 pub use engine::Engine;
 pub use error::{ErrorDetails, NativeError, StatusEntry, status_table};
 pub use event::Event;
-pub use guest::{Documents, Guest, GuestConfig, GuestStore, ManualClock};
+pub use guest::{Documents, Guest, GuestConfig, GuestStatus, GuestStore, ManualClock};
 pub use guest_fact::{MessageKind, Prop, Row};
 pub use guest_plan::{Plan, WorkItem, WorkResult};
 pub use questions::{CanSend, Explanation, Recipient};

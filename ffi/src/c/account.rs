@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::bytes::Buf;
+use super::bytes::{Buf, Slice};
 use super::error::ErrorObject;
 use super::event::EventObject;
 use super::{ACCOUNTS, guard, guard_on, raw};
@@ -55,9 +55,38 @@ pub extern "C" fn sp_account_logout(
 /// Deletes everything that is stored for the account: tokens, names, limits, timelines. The link of
 /// this device stays. Returns at once; it is done in turn with the account's sends.
 #[unsafe(no_mangle)]
-pub extern "C" fn sp_account_forget(account: AccountHandle, err: *mut *mut ErrorObject) -> Status {
+pub extern "C" fn sp_account_forget_account(
+    account: AccountHandle,
+    err: *mut *mut ErrorObject,
+) -> Status {
     guard_on(&ACCOUNTS, account.handle, err, |account| {
         account.forget_account()
+    })
+}
+
+/// Asks the server for the account's limits: a change is an event, and the answer is then in
+/// `sp_account_limits_json`. Returns at once; does nothing while there is no connection.
+#[unsafe(no_mangle)]
+pub extern "C" fn sp_account_refresh_limits(
+    account: AccountHandle,
+    err: *mut *mut ErrorObject,
+) -> Status {
+    guard_on(&ACCOUNTS, account.handle, err, |account| {
+        account.refresh_limits()
+    })
+}
+
+/// Follows the presence of a contact until the connection ends; PRESENCE events tell. The question
+/// carries the contact's token, and is asked again when a new one comes. `to` as in `sp_send_text`.
+/// Returns at once; does nothing while there is no connection.
+#[unsafe(no_mangle)]
+pub extern "C" fn sp_account_subscribe_presence(
+    account: AccountHandle,
+    to: Slice,
+    err: *mut *mut ErrorObject,
+) -> Status {
+    guard_on(&ACCOUNTS, account.handle, err, |account| {
+        account.subscribe_presence(to.text("to")?)
     })
 }
 
@@ -75,8 +104,11 @@ pub extern "C" fn sp_account_phase(
     })
 }
 
-/// Where the account stands, as one JSON object: `phase`, `outbox`, `queued`, `ignored`, and `jid`,
-/// `lid`, `retry_at`, `fault` if known.
+/// Where the account stands, as one JSON object: `phase`, `outbox`, `queued`, `ignored`, `tokens`, and
+/// `jid`, `lid`, `retry_at`, `fault` if known. `ignored` counts stanzas and parts of stanzas that made
+/// no sense, `tokens` what the token machine left aside, by reason: `bad_time`, `empty`, `too_much`,
+/// `unknown_type`, `not_a_contact`, `older`, `from_the_future`, `damaged_rows`, `newer_rows`,
+/// `failed_reads`, `unknown_results`; since the session was built.
 #[unsafe(no_mangle)]
 pub extern "C" fn sp_account_status_json(
     account: AccountHandle,

@@ -1,5 +1,7 @@
 //! `sp_engine`: the store and the threads.
 
+use sendpath_protocol::mex::DocIds;
+
 use super::account::AccountHandle;
 use super::bytes::Slice;
 use super::error::ErrorObject;
@@ -59,20 +61,36 @@ pub struct AccountSettings {
     pub device_name: Slice,
     /// The web build we claim to be. Old builds are refused.
     pub version: [u32; 3],
+    /// Not 0: honour the server if it switches tokens on messages off; newest clients do not.
+    pub strict_props: i32,
+    /// Ids of the GraphQL documents that ask for the timelock, newest first, separated by commas;
+    /// empty for the known ones.
+    pub timelock_documents: Slice,
+    /// The same for the quota of new chats.
+    pub capping_documents: Slice,
+    /// How far our clock may be off when the server's certificate is checked, in seconds.
+    pub clock_tolerance: i64,
+    /// Sends without an outcome; more are refused with `SP_STATUS_OUTBOX_FULL`.
+    pub max_pending: u32,
     /// Zero.
     pub reserved: u32,
 }
 
 // SAFETY: repr(C), a u32 first; integers and raw pointers only.
 unsafe impl Versioned for AccountSettings {
-    const FIRST_SIZE: usize = 72;
+    const FIRST_SIZE: usize = 120;
     const DEFAULT: Self = Self {
-        struct_size: 72,
+        struct_size: 120,
         event_capacity: 0,
         url: Slice::EMPTY,
         root_key: Slice::EMPTY,
         device_name: Slice::EMPTY,
         version: [0; 3],
+        strict_props: 0,
+        timelock_documents: Slice::EMPTY,
+        capping_documents: Slice::EMPTY,
+        clock_tolerance: 0,
+        max_pending: 0,
         reserved: 0,
     };
 }
@@ -98,11 +116,44 @@ impl AccountSettings {
         if self.version != [0; 3] {
             config.device.version = self.version;
         }
-        if self.event_capacity != 0 {
-            config.event_capacity = usize::try_from(self.event_capacity).ok();
+        match self.clock_tolerance {
+            0 => {}
+            seconds if seconds > 0 => config.server.clock_tolerance = seconds,
+            seconds => {
+                let message = format!("config.clock_tolerance is {seconds}");
+                return Err(Error::new(Status::InvalidArgument, message));
+            }
         }
+        config.documents = documents(self.timelock_documents, self.capping_documents)?;
+        config.strict_props = self.strict_props != 0;
+        config.event_capacity = above_zero(self.event_capacity);
+        config.max_pending = above_zero(self.max_pending);
         Ok(config)
     }
+}
+
+/// A capacity; zero is the default.
+pub(super) fn above_zero(number: u32) -> Option<usize> {
+    let number = usize::try_from(number).ok();
+    number.filter(|number| *number > 0)
+}
+
+/// Document ids from two lists with commas; an empty list is the known ids.
+pub(super) fn documents(timelock: Slice, capping: Slice) -> Result<DocIds, Error> {
+    let ids = |list: Option<&str>, known: Vec<String>| {
+        list.map_or(known, |list| list.split(',').map(Into::into).collect())
+    };
+    let known = DocIds::default();
+    Ok(DocIds {
+        timelock: ids(
+            timelock.maybe_text("config.timelock_documents")?,
+            known.timelock,
+        ),
+        capping: ids(
+            capping.maybe_text("config.capping_documents")?,
+            known.capping,
+        ),
+    })
 }
 
 /// Opens the store and starts the threads. On failure nothing was started and a store of the host
@@ -192,7 +243,33 @@ mod tests {
         let defaults = AccountConfig::default();
         assert_eq!(config.server, defaults.server);
         assert_eq!(config.device, defaults.device);
+        assert_eq!(config.documents, defaults.documents);
         assert_eq!(config.event_capacity, defaults.event_capacity);
+        assert_eq!(config.max_pending, defaults.max_pending);
+        assert!(!config.strict_props);
+    }
+
+    #[test]
+    fn every_setting_arrives() {
+        let settings = AccountSettings {
+            strict_props: 1,
+            capping_documents: Slice::of(b"7"),
+            clock_tolerance: 60,
+            max_pending: 5,
+            ..AccountSettings::DEFAULT
+        };
+        let config = settings.config().unwrap();
+        assert!(config.strict_props);
+        assert_eq!(config.documents.capping, ["7"]);
+        assert_eq!(config.server.clock_tolerance, 60);
+        assert_eq!(config.max_pending, Some(5));
+    }
+
+    #[test]
+    fn documents_are_listed_with_commas_and_known_by_default() {
+        let listed = documents(Slice::of(b"3,2,1"), Slice::EMPTY).unwrap();
+        assert_eq!(listed.timelock, ["3", "2", "1"]);
+        assert_eq!(listed.capping, DocIds::default().capping);
     }
 
     #[test]

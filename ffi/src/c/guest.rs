@@ -1,9 +1,8 @@
 //! `sp_guest`: tokens and limits of an account whose connection the host owns.
 
-use sendpath_protocol::mex::DocIds;
-
 use super::account::timeout;
-use super::bytes::Slice;
+use super::bytes::{Buf, Slice};
+use super::engine::{above_zero, documents};
 use super::error::ErrorObject;
 use super::event::EventObject;
 use super::raw::{self, Versioned};
@@ -67,13 +66,17 @@ pub struct GuestSettings {
     pub timelock_documents: Slice,
     /// The same for the quota of new chats.
     pub capping_documents: Slice,
+    /// Not 0: honour the server if it switches tokens on messages off; newest clients do not.
+    pub strict_props: i32,
+    /// Zero.
+    pub reserved: u32,
 }
 
 // SAFETY: repr(C), a u32 first; integers and raw pointers only.
 unsafe impl Versioned for GuestSettings {
-    const FIRST_SIZE: usize = 144;
+    const FIRST_SIZE: usize = 152;
     const DEFAULT: Self = Self {
-        struct_size: 144,
+        struct_size: 152,
         event_capacity: 0,
         store_uri: Slice::EMPTY,
         store: std::ptr::null(),
@@ -87,6 +90,8 @@ unsafe impl Versioned for GuestSettings {
         mono_ms: 0,
         timelock_documents: Slice::EMPTY,
         capping_documents: Slice::EMPTY,
+        strict_props: 0,
+        reserved: 0,
     };
 }
 
@@ -95,7 +100,7 @@ impl GuestSettings {
         let name = self.name.text("config.name")?;
         let own_jid = self.own_jid.maybe_text("config.own_jid")?;
         let own_lid = self.own_lid.maybe_text("config.own_lid")?;
-        let documents = self.documents()?;
+        let documents = documents(self.timelock_documents, self.capping_documents)?;
         let clock = match self.clock {
             n if n == ClockKind::System as i32 => GuestClock::System,
             n if n == ClockKind::Manual as i32 => GuestClock::Manual {
@@ -104,14 +109,14 @@ impl GuestSettings {
             },
             n => return Err(unknown("config.clock", n)),
         };
-        let capacity = usize::try_from(self.event_capacity).ok();
         let (store, ownership) = self.open_store()?;
         let mut setup = GuestSetup::new(store, name);
         setup.own_jid = own_jid.map(Into::into);
         setup.own_lid = own_lid.map(Into::into);
         setup.host_issues = self.host_issues != 0;
         setup.documents = Some(documents);
-        setup.event_capacity = capacity.filter(|capacity| *capacity > 0);
+        setup.strict_props = self.strict_props != 0;
+        setup.event_capacity = above_zero(self.event_capacity);
         setup.clock = clock;
         Ok((setup, ownership))
     }
@@ -134,25 +139,6 @@ impl GuestSettings {
                 Err(Error::new(Status::InvalidArgument, message))
             }
         }
-    }
-
-    fn documents(&self) -> Result<DocIds, Error> {
-        let ids = |list: Option<&str>, known: Vec<String>| {
-            list.map_or(known, |list| list.split(',').map(Into::into).collect())
-        };
-        let known = DocIds::default();
-        let timelock = self.timelock_documents;
-        let capping = self.capping_documents;
-        Ok(DocIds {
-            timelock: ids(
-                timelock.maybe_text("config.timelock_documents")?,
-                known.timelock,
-            ),
-            capping: ids(
-                capping.maybe_text("config.capping_documents")?,
-                known.capping,
-            ),
-        })
     }
 }
 
@@ -226,6 +212,22 @@ pub extern "C" fn sp_guest_tick(guest: GuestHandle, err: *mut *mut ErrorObject) 
     guard_on(&GUESTS, guest.handle, err, Guest::tick)
 }
 
+/// Where the guest stands, as one JSON object: `online`, `ignored` and `tokens`. `ignored` counts facts
+/// that made no sense and changed nothing, `tokens` is as in `sp_account_status_json`; both since it
+/// was opened, or since its store failed.
+#[unsafe(no_mangle)]
+pub extern "C" fn sp_guest_status_json(
+    guest: GuestHandle,
+    out: *mut Buf,
+    err: *mut *mut ErrorObject,
+) -> Status {
+    guard_on(&GUESTS, guest.handle, err, |guest| {
+        let out = raw::out(out, "out")?;
+        out.set(Buf::give(guest.status()?.to_json().into_bytes()));
+        Ok(())
+    })
+}
+
 /// Waits for the next event: 0 only looks, negative waits for ever. `SP_STATUS_TIMEOUT` when there
 /// is none, `SP_STATUS_CLOSED` when there will be none. The event is freed with `sp_event_free`. The
 /// end of a refused message is an OUTCOME with OP 0.
@@ -267,20 +269,5 @@ mod tests {
     #[test]
     fn the_first_release_fixes_the_size() {
         assert_eq!(size_of::<GuestSettings>(), GuestSettings::FIRST_SIZE);
-    }
-
-    #[test]
-    fn documents_are_listed_with_commas_and_known_by_default() {
-        assert_eq!(
-            GuestSettings::DEFAULT.documents().unwrap(),
-            DocIds::default()
-        );
-        let settings = GuestSettings {
-            timelock_documents: Slice::of(b"3,2,1"),
-            ..GuestSettings::DEFAULT
-        };
-        let documents = settings.documents().unwrap();
-        assert_eq!(documents.timelock, ["3", "2", "1"]);
-        assert_eq!(documents.capping, DocIds::default().capping);
     }
 }

@@ -71,6 +71,33 @@ pub extern "C" fn sp_guest_salt_changed(
     })
 }
 
+/// App state set (`removed` 0) or removed the entry with this index: the index is JSON, the value the
+/// `SyncActionValue` as protobuf, both decrypted; a removal needs no value. Only the entry that tells
+/// the salt counts.
+#[unsafe(no_mangle)]
+pub extern "C" fn sp_guest_app_state(
+    guest: GuestHandle,
+    index: Slice,
+    removed: i32,
+    value: Slice,
+    err: *mut *mut ErrorObject,
+) -> Status {
+    guard_on(&GUESTS, guest.handle, err, |guest| {
+        let value = value.bytes("value")?;
+        guest.app_state(index.bytes("index")?, (removed == 0).then_some(value))
+    })
+}
+
+/// Asks for the account's limits: the questions are in `sp_guest_outgoing`, a change is an event, and
+/// the answer is then in `sp_guest_limits_json`. Does nothing while the connection is down.
+#[unsafe(no_mangle)]
+pub extern "C" fn sp_guest_refresh_limits(
+    guest: GuestHandle,
+    err: *mut *mut ErrorObject,
+) -> Status {
+    guard_on(&GUESTS, guest.handle, err, Guest::refresh_limits)
+}
+
 /// History sync told the salt; it counts only while app state never spoke of it.
 #[unsafe(no_mangle)]
 pub extern "C" fn sp_guest_salt_from_history(

@@ -103,7 +103,7 @@ pub extern "C" fn sp_plan_ambiguous(plan: *const PlanObject) -> bool {
     guard_value(false, || get(plan).is_some_and(|plan| plan.plan.ambiguous))
 }
 
-/// Why no tctoken: `expired`, `never_received`, `not_eligible` or `store_error`.
+/// Why no tctoken: `expired`, `gate_off`, `never_received`, `not_eligible` or `store_error`.
 #[unsafe(no_mangle)]
 pub extern "C" fn sp_plan_no_tctoken(plan: *const PlanObject, out: *mut Slice) -> bool {
     guard_value(false, || word(plan, out, |plan| plan.no_tctoken))

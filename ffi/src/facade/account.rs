@@ -9,6 +9,7 @@ use sendpath_protocol::account::Inquiry;
 use sendpath_protocol::config::{DeviceConfig, ServerConfig};
 use sendpath_protocol::effect::OpId;
 use sendpath_protocol::limits::gate::RecipientHint;
+use sendpath_protocol::mex::DocIds;
 use sendpath_protocol::verdict::{Cause, MessageId, Refusal};
 use tokio::runtime::Handle;
 
@@ -27,11 +28,15 @@ pub struct AccountConfig {
     pub server: ServerConfig,
     /// How the device presents itself.
     pub device: DeviceConfig,
+    /// Ids of the GraphQL documents by which limits are asked for.
+    pub documents: DocIds,
     /// Honour the server if it switches tokens on messages off; newest clients do not.
     pub strict_props: bool,
     /// Events that wait for a slow host before they are dropped and counted; `None` for the
     /// engine's default.
     pub event_capacity: Option<usize>,
+    /// Sends without an outcome, more are refused as `OutboxFull`; `None` for the engine's default.
+    pub max_pending: Option<usize>,
 }
 
 impl From<AccountConfig> for core::AccountConfig {
@@ -39,8 +44,10 @@ impl From<AccountConfig> for core::AccountConfig {
         let mut settings = Self::default();
         settings.server = config.server;
         settings.device = config.device;
+        settings.settings.documents = config.documents;
         settings.settings.strict_props = config.strict_props;
         settings.event_capacity = config.event_capacity.unwrap_or(settings.event_capacity);
+        settings.max_pending = config.max_pending.unwrap_or(settings.max_pending);
         settings
     }
 }
@@ -121,6 +128,24 @@ impl Account {
     /// `Closed`, `Forked`.
     pub fn forget_account(&self) -> Result<(), Error> {
         Ok(self.core()?.forget_account()?)
+    }
+
+    /// Asks the server for the account's limits; a change is an event, and the answer is then in
+    /// [`Account::limits`]. Does nothing while there is no connection.
+    ///
+    /// # Errors
+    /// `Closed`, `Forked`.
+    pub fn refresh_limits(&self) -> Result<(), Error> {
+        Ok(self.core()?.refresh_limits()?)
+    }
+
+    /// Follows the presence of a contact until the connection ends, with its token; a new token
+    /// renews it. A `Presence` event tells. Does nothing while there is no connection.
+    ///
+    /// # Errors
+    /// `BadAddress`, `Closed`, `Forked`.
+    pub fn subscribe_presence(&self, to: &str) -> Result<(), Error> {
+        Ok(self.core()?.subscribe_presence(to)?)
     }
 
     /// Sends a text; the end comes as an [`AccountEvent::Outcome`].

@@ -30,8 +30,7 @@ impl Fields {
             AccountEvent::Account(event) => account(event),
             AccountEvent::Outcome(completion) => outcome(completion),
             AccountEvent::Overflow { dropped } => {
-                let dropped = i64::try_from(dropped).unwrap_or(i64::MAX);
-                Self::new(EventKind::Overflow).number_of(Field::Dropped, dropped)
+                Self::new(EventKind::Overflow).number_of(Field::Dropped, count(dropped))
             }
             AccountEvent::Unknown => Self::new(EventKind::Other),
         }
@@ -129,6 +128,7 @@ impl Fields {
                 detail,
                 until,
             } => ("banned", Some(code), detail, until, None),
+            DisconnectReason::Fault(fault) => ("fault", None, None, None, Some(fault.to_string())),
             DisconnectReason::Handshake(error) => {
                 ("handshake", None, None, None, Some(error.to_string()))
             }
@@ -150,6 +150,10 @@ impl Fields {
     }
 }
 
+fn count(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
 fn seconds(t: Option<UnixSeconds>) -> Option<i64> {
     t.map(|t| t.0)
 }
@@ -169,6 +173,18 @@ fn account(event: Event) -> Fields {
             .maybe_number(Field::Until, seconds(until)),
         Event::Connected => Fields::new(Kind::Connected),
         Event::Disconnected { reason } => Fields::new(Kind::Disconnected).reason(reason),
+        Event::HistoryApplied {
+            conversations,
+            tokens,
+            sender_times,
+            mappings,
+            salt,
+        } => Fields::new(Kind::HistoryApplied)
+            .number_of(Field::Conversations, count(conversations))
+            .number_of(Field::Tokens, count(tokens))
+            .number_of(Field::SenderTimes, count(sender_times))
+            .number_of(Field::Mappings, count(mappings))
+            .number_of(Field::Salt, salt),
         Event::IdentityChanged { peer } => {
             Fields::new(Kind::IdentityChanged).text_of(Field::Peer, peer.jid().to_string())
         }
@@ -184,6 +200,14 @@ fn account(event: Event) -> Fields {
         Event::Paired { jid, lid } => Fields::new(Kind::Paired)
             .text_of(Field::Jid, jid.to_string())
             .maybe_text(Field::Lid, lid.map(|lid| lid.to_string())),
+        Event::Presence {
+            from,
+            available,
+            last_seen,
+        } => Fields::new(Kind::Presence)
+            .text_of(Field::Peer, from.to_string())
+            .number_of(Field::Available, available)
+            .maybe_number(Field::LastSeen, seconds(last_seen)),
         Event::Receipt { ids, from, kind, t } => ids
             .iter()
             .fold(Fields::new(Kind::Receipt), |fields, id| {
@@ -230,8 +254,7 @@ fn incoming(message: IncomingMessage) -> Fields {
 }
 
 fn outcome(completion: Completion) -> Fields {
-    // Engines count operations from 1; the sign bit is never reached.
-    let op = i64::try_from(completion.op.0).unwrap_or(i64::MAX);
+    let op = count(completion.op.0);
     let fields = Fields::new(EventKind::Outcome).number_of(Field::Op, op);
     match completion.result {
         Ok(receipt) => fields
@@ -318,5 +341,23 @@ mod tests {
         assert_eq!(json["ids"], serde_json::json!(["A", "B"]));
         assert_eq!(json["what"], "read");
         assert_eq!(json.get("time"), None);
+    }
+
+    #[test]
+    fn a_presence_without_a_last_time_has_none() {
+        let presence = |last_seen| {
+            let event = Event::Presence {
+                from: "1001@lid".parse().unwrap(),
+                available: false,
+                last_seen,
+            };
+            let json = Fields::of(AccountEvent::Account(event)).to_json();
+            serde_json::from_str::<serde_json::Value>(&json).unwrap()
+        };
+        let expected = serde_json::json!({
+            "kind": "presence", "peer": "1001@lid", "available": false
+        });
+        assert_eq!(presence(None), expected);
+        assert_eq!(presence(Some(UnixSeconds(7)))["last_seen"], 7);
     }
 }

@@ -40,6 +40,11 @@ pub enum EventKind {
     CappingChanged = 15,
     /// The server took IDS to PEER under a lock, and nobody has confirmed them.
     SilentDrop = 16,
+    /// A contact that is followed came or went: PEER, AVAILABLE, and LAST_SEEN if it lets us know.
+    Presence = 17,
+    /// A part of the phone's history was taken over: CONVERSATIONS, TOKENS, SENDER_TIMES, MAPPINGS,
+    /// SALT.
+    HistoryApplied = 18,
 }
 
 /// A field of an event.
@@ -101,6 +106,20 @@ pub enum Field {
     Total = 26,
     /// Number: new chats used up.
     Used = 27,
+    /// Flag: the contact is there now.
+    Available = 28,
+    /// Number: when the contact was there last, in Unix seconds.
+    LastSeen = 29,
+    /// Number: chats with people and businesses.
+    Conversations = 30,
+    /// Number: tokens that were new, or newer than the stored ones.
+    Tokens = 31,
+    /// Number: times of our own issues that were later than the stored ones.
+    SenderTimes = 32,
+    /// Number: pairs of phone number and LID, known ones included.
+    Mappings = 33,
+    /// Flag: the salt of cstokens was taken over.
+    Salt = 34,
 }
 
 impl EventKind {
@@ -124,6 +143,8 @@ impl EventKind {
             Self::Overflow => "overflow",
             Self::CappingChanged => "capping_changed",
             Self::SilentDrop => "silent_drop",
+            Self::Presence => "presence",
+            Self::HistoryApplied => "history_applied",
         }
     }
 }
@@ -132,7 +153,7 @@ impl Field {
     /// Every field.
     ///
     /// cbindgen:ignore
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 34] = [
         Self::Qr,
         Self::Seconds,
         Self::Id,
@@ -160,6 +181,13 @@ impl Field {
         Self::Message,
         Self::Total,
         Self::Used,
+        Self::Available,
+        Self::LastSeen,
+        Self::Conversations,
+        Self::Tokens,
+        Self::SenderTimes,
+        Self::Mappings,
+        Self::Salt,
     ];
 
     /// The field with that number.
@@ -197,11 +225,21 @@ impl Field {
             Self::Message => "message",
             Self::Total => "total",
             Self::Used => "used",
+            Self::Available => "available",
+            Self::LastSeen => "last_seen",
+            Self::Conversations => "conversations",
+            Self::Tokens => "tokens",
+            Self::SenderTimes => "sender_times",
+            Self::Mappings => "mappings",
+            Self::Salt => "salt",
         }
     }
 
     pub(super) const fn is_flag(self) -> bool {
-        matches!(self, Self::FromMe | Self::Active | Self::Fresh)
+        matches!(
+            self,
+            Self::FromMe | Self::Active | Self::Fresh | Self::Available | Self::Salt
+        )
     }
 }
 

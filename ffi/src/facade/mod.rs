@@ -11,6 +11,7 @@
 //! ([`Status::Forked`]).
 
 mod account;
+mod counters;
 mod engine;
 mod error;
 mod event;
@@ -32,8 +33,8 @@ pub use error::{Error, attached_word};
 pub use event::{AccountEvent, Completion, Receipt};
 pub use fields::Fields;
 pub use guest::{
-    AttachKind, Guest, GuestClock, GuestSetup, GuestStore, MessageKind, Plan, RecipientHint, Row,
-    WorkItem, WorkItemKind, WorkResult,
+    AttachKind, Guest, GuestClock, GuestSetup, GuestStatus, GuestStore, MessageKind, Plan,
+    RecipientHint, Row, WorkItem, WorkItemKind, WorkResult,
 };
 pub use kind::{EventKind, Field};
 pub use limits::Limits;
@@ -41,5 +42,6 @@ pub use pending::Pending;
 pub use questions::{CanSend, Explanation, MaySend};
 pub use runtime::{may_block, within_library};
 pub use sendpath_engine::StoreSpec;
+pub use sendpath_protocol::tctoken::Counters;
 pub use state::{AccountStatus, Phase};
 pub use status::{Class, Status};

@@ -2,8 +2,10 @@
 
 use sendpath_engine as core;
 use sendpath_protocol::session;
+use sendpath_protocol::tctoken::Counters;
 use sendpath_protocol::time::UnixSeconds;
 
+use super::counters;
 use super::error::Error;
 use super::json::Object;
 
@@ -44,6 +46,8 @@ pub struct AccountStatus {
     pub queued: usize,
     /// Stanzas and parts of stanzas that were ignored because they made no sense.
     pub ignored: u64,
+    /// What the token machine left aside.
+    pub tokens: Counters,
     /// Why the session is being rebuilt, if it is.
     pub fault: Option<Error>,
 }
@@ -78,6 +82,7 @@ impl AccountStatus {
         object.raw("outbox", &self.outbox.to_string());
         object.raw("queued", &self.queued.to_string());
         object.raw("ignored", &self.ignored.to_string());
+        object.raw("tokens", &counters::to_json(&self.tokens));
         if let Some(fault) = &self.fault {
             object.raw("fault", &fault.to_json());
         }
@@ -106,6 +111,7 @@ impl From<core::Status> for AccountStatus {
             outbox: session.map_or(0, |s| s.outbox),
             queued: session.map_or(0, |s| s.queued),
             ignored: session.map_or(0, |s| s.ignored),
+            tokens: session.map(|s| s.tokens).unwrap_or_default(),
             fault: status.fault.map(Into::into),
         }
     }
@@ -134,13 +140,15 @@ mod tests {
             outbox: 1,
             queued: 2,
             ignored: 3,
+            tokens: Counters::default(),
             fault: None,
         };
         let json: serde_json::Value = serde_json::from_str(&status.to_json()).unwrap();
         let expected = serde_json::json!({
             "phase": "waiting", "jid": "49:2@s.whatsapp.net", "retry_at": 7,
-            "outbox": 1, "queued": 2, "ignored": 3
+            "outbox": 1, "queued": 2, "ignored": 3, "tokens": json["tokens"]
         });
         assert_eq!(json, expected);
+        assert_eq!(json["tokens"]["older"], 0);
     }
 }

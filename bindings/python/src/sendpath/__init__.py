@@ -4,7 +4,7 @@
 """
 
 from ._native.sendpath_uniffi import version as _version
-from .engine import Accepted, Account, AccountStatus, Engine
+from .engine import Accepted, Account, Engine
 from .errors import (
     Bug,
     Cause,
@@ -25,6 +25,7 @@ from .events import (
     Connected,
     Disconnected,
     Event,
+    HistoryApplied,
     IdentityChanged,
     LoggedOut,
     MayRetry,
@@ -34,21 +35,25 @@ from .events import (
     PairFailed,
     PairQr,
     Paired,
+    Presence,
     Receipt,
     SendEnded,
     SilentDrop,
     TimelockChanged,
     TokenStored,
 )
-from .guest import Documents, Guest, GuestStore, ManualClock
+from .guest import Guest, GuestStore, ManualClock
 from .plan import Attach, MessageKind, Plan, Row, WorkItem, WorkKind, WorkResult
 from .questions import CanSend, Explanation, MaySend, Recipient
+from .settings import AccountOptions, Documents
+from .status import AccountStatus, GuestStatus, TokenCounters
 
 __version__: str = _version()
 
 __all__ = [
     "Accepted",
     "Account",
+    "AccountOptions",
     "AccountStatus",
     "Attach",
     "Bug",
@@ -64,7 +69,9 @@ __all__ = [
     "Explanation",
     "Forked",
     "Guest",
+    "GuestStatus",
     "GuestStore",
+    "HistoryApplied",
     "IdentityChanged",
     "LoggedOut",
     "ManualClock",
@@ -81,6 +88,7 @@ __all__ = [
     "PairQr",
     "Paired",
     "Plan",
+    "Presence",
     "Receipt",
     "Recipient",
     "Refused",
@@ -93,6 +101,7 @@ __all__ = [
     "Status",
     "StoreFailure",
     "TimelockChanged",
+    "TokenCounters",
     "TokenStored",
     "WorkItem",
     "WorkKind",

@@ -9,11 +9,13 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
-from . import errors, events, questions
+from . import errors, events, questions, settings
 from ._native import sendpath_uniffi as native
 from .questions import CanSend, Explanation, Recipient
+from .settings import AccountOptions
+from .status import AccountStatus, account_status
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,28 +28,6 @@ class Accepted:
     server_time: datetime | None
     #: What the message carried to open the chat, as a stable word.
     attached: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class AccountStatus:
-    """Where an account stands."""
-
-    #: ``offline``, ``connecting``, ``authenticating``, ``pairing``, ``online`` or ``waiting``.
-    phase: str
-    #: Our device by phone number, once paired.
-    jid: str | None
-    #: Our device by LID, if known.
-    lid: str | None
-    #: The next attempt to connect, while waiting for it.
-    retry_at: datetime | None
-    #: Messages without an answer.
-    outbox: int
-    #: Sends that have not left yet.
-    queued: int
-    #: Stanzas that were ignored because they made no sense.
-    ignored: int
-    #: Why the session is being rebuilt, if it is.
-    fault: errors.SendpathError | None
 
 
 class Engine:
@@ -69,11 +49,7 @@ class Engine:
     async def account(
         self,
         name: str,
-        *,
-        device_name: str | None = None,
-        event_capacity: int | None = None,
-        server_url: str | None = None,
-        server_root_key: bytes | None = None,
+        **options: Unpack[AccountOptions],
     ) -> Account:
         """Opens the account that this program calls ``name``; it stays offline until
         :meth:`Account.connect`. The server is WhatsApp's own unless told otherwise.
@@ -81,13 +57,8 @@ class Engine:
         Raises :class:`Misuse` for a bad name or an account that is open already,
         :class:`StoreFailure`, :class:`Closed`.
         """
-        config = native.AccountConfig(
-            server_url=server_url,
-            server_root_key=server_root_key,
-            device_name=device_name,
-            event_capacity=event_capacity,
-        )
         with errors.translated():
+            config = settings.account_config(options)
             return Account(await asyncio.to_thread(self._native.account, name, config))
 
     async def close(self) -> None:
@@ -129,17 +100,7 @@ class Account:
     def status(self) -> AccountStatus:
         """Where the account stands."""
         with errors.translated():
-            status = self._native.status()
-        return AccountStatus(
-            phase=status.phase,
-            jid=status.jid,
-            lid=status.lid,
-            retry_at=errors.instant(status.retry_at),
-            outbox=status.outbox,
-            queued=status.queued,
-            ignored=status.ignored,
-            fault=None if status.fault is None else errors.from_details(status.fault),
-        )
+            return account_status(self._native.status())
 
     def logout(self, *, keep_tokens: bool = True) -> None:
         """Unlinks the device and deletes its credentials; :class:`LoggedOut` tells when it is done.
@@ -155,6 +116,22 @@ class Account:
         """
         with errors.translated():
             self._native.forget_account()
+
+    def refresh_limits(self) -> None:
+        """Asks the server for the account's limits; a change is an event, and the answer is then in
+        :meth:`limits`. Returns at once; does nothing while there is no connection.
+        """
+        with errors.translated():
+            self._native.refresh_limits()
+
+    def subscribe_presence(self, to: str) -> None:
+        """Follows the presence of a contact until the connection ends: :class:`Presence`. The question
+        carries the contact's token. Returns at once; does nothing while there is no connection.
+
+        Raises :class:`Misuse` for a bad address.
+        """
+        with errors.translated():
+            self._native.subscribe_presence(to)
 
     async def can_send(
         self, to: Iterable[str], recipient: Recipient = Recipient.ORDINARY

@@ -182,6 +182,33 @@ class TokenStored(Event):
     fresh: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Presence(Event):
+    """A contact that is followed came or went."""
+
+    peer: str
+    #: It is there now.
+    available: bool
+    #: When it was there last, if it lets us know.
+    last_seen: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryApplied(Event):
+    """A part of the phone's history was taken over."""
+
+    #: Chats with people and businesses.
+    conversations: int
+    #: Tokens that were new, or newer than the stored ones.
+    tokens: int
+    #: Times of our own issues that were later than the stored ones.
+    sender_times: int
+    #: Pairs of phone number and LID, known ones included.
+    mappings: int
+    #: The salt of cstokens was taken over.
+    salt: bool
+
+
 async def next_of(queue: native.Account | native.Guest) -> Event | None:
     """The next event; ``None`` after the last one. A cancelled call takes no event with it."""
     try:
@@ -231,6 +258,16 @@ def of(event: object) -> Event:
             return MayRetry(event.peer, tuple(event.ids))
         case kind.IDENTITY_CHANGED():
             return IdentityChanged(event.peer)
+        case kind.PRESENCE():
+            return Presence(event.peer, event.available, errors.instant(event.last_seen))
+        case kind.HISTORY_APPLIED():
+            return HistoryApplied(
+                event.conversations,
+                event.tokens,
+                event.sender_times,
+                event.mappings,
+                event.salt,
+            )
         case kind.OVERFLOW():
             return Overflow(event.dropped)
         case kind.OTHER():

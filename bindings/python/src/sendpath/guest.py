@@ -18,6 +18,8 @@ from . import errors, events, plan, questions
 from ._native import sendpath_uniffi as native
 from .plan import MessageKind, Plan, Row, WorkItem, WorkResult
 from .questions import CanSend, Explanation, Recipient
+from .settings import Documents, documents_of
+from .status import GuestStatus, guest_status
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +30,6 @@ class ManualClock:
     unix_ms: int
     #: Monotonic clock, in milliseconds since any instant. It must not go back.
     mono_ms: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Documents:
-    """Ids of the GraphQL documents by which limits are asked for, newest first."""
-
-    #: The quota of new chats.
-    capping: tuple[str, ...]
-    #: The reachout timelock.
-    timelock: tuple[str, ...]
 
 
 class GuestStore:
@@ -65,12 +57,15 @@ class GuestBase:
         own_lid: str | None = None,
         host_issues: bool = False,
         documents: Documents | None = None,
+        strict_props: bool = False,
         event_capacity: int | None = None,
         clock: ManualClock | None = None,
     ) -> Self:
         """Opens the guest that this program calls ``name`` (1 to 64 of ``A-Z a-z 0-9 . _ -``);
         opening the same name again fences the earlier guest off. One of our own addresses must be
         known. ``host_issues``: the program's library issues our token behind its sends by itself.
+        ``strict_props``: honour the server if it switches tokens on messages off; newest clients do
+        not.
 
         The connection counts as up until :meth:`disconnected`.
 
@@ -81,7 +76,8 @@ class GuestBase:
             own_jid=own_jid,
             own_lid=own_lid,
             host_issues=host_issues,
-            documents=None if documents is None else _documents(documents),
+            documents=documents_of(documents),
+            strict_props=strict_props,
             event_capacity=event_capacity,
             clock=None if clock is None else _instant(clock),
         )
@@ -97,6 +93,21 @@ class GuestBase:
         """App state set, or with ``None`` removed, the salt of cstokens."""
         with errors.translated():
             self._native.salt_changed(salt)
+
+    def app_state(self, index: bytes, value: bytes | None) -> None:
+        """App state set, or with ``None`` removed, the entry with this index: the index is JSON, the
+        value the ``SyncActionValue`` as protobuf, both decrypted. Only the entry that tells the salt
+        counts.
+        """
+        with errors.translated():
+            self._native.app_state(index, value)
+
+    def refresh_limits(self) -> None:
+        """Asks for the account's limits: the questions are in :meth:`outgoing`, a change is an event,
+        and the answer is then in :meth:`limits`. Does nothing while the connection is down.
+        """
+        with errors.translated():
+            self._native.refresh_limits()
 
     def salt_from_history(self, salt: bytes) -> None:
         """History sync told the salt; it counts only while app state never spoke of it."""
@@ -272,6 +283,11 @@ class GuestBase:
         with errors.translated():
             return questions.limits(self._native.limits())
 
+    def status(self) -> GuestStatus:
+        """Where the guest stands."""
+        with errors.translated():
+            return guest_status(self._native.status())
+
     def stop(self) -> None:
         """The program gives up: no work any more, open refusals end as undetermined. Facts are
         still taken in.
@@ -319,10 +335,6 @@ def _kind(kind: MessageKind) -> native.MessageKind:
 
 def _row(row: Row) -> native.Row:
     return native.Row(token=row.token, time=row.time, sender_time=row.sender_time)
-
-
-def _documents(ids: Documents) -> native.Documents:
-    return native.Documents(capping=list(ids.capping), timelock=list(ids.timelock))
 
 
 def _instant(clock: ManualClock) -> native.ManualClock:

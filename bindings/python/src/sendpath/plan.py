@@ -56,7 +56,8 @@ class Plan:
     #: The server has not said yet how old a token may be, and this one may be too old. Worth a
     #: short wait for the props.
     ambiguous: bool
-    #: Why no tctoken: ``expired``, ``never_received``, ``not_eligible`` or ``store_error``.
+    #: Why no tctoken: ``expired``, ``gate_off``, ``never_received``, ``not_eligible`` or
+    #: ``store_error``.
     no_tctoken: str | None
     #: Why not even a cstoken: ``gate_off``, ``no_lid``, ``no_salt``, ``not_eligible`` or
     #: ``store_error``.

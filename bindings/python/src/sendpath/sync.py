@@ -8,14 +8,16 @@ import threading
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, Unpack
 
 from . import engine as aio
 from . import errors, events
 from ._native import sendpath_uniffi as native
-from .engine import Accepted, AccountStatus
+from .engine import Accepted
 from .guest import GuestBase
 from .questions import CanSend, Explanation, Recipient
+from .settings import AccountOptions
+from .status import AccountStatus
 
 T = TypeVar("T")
 
@@ -35,22 +37,10 @@ class Engine:
     def account(
         self,
         name: str,
-        *,
-        device_name: str | None = None,
-        event_capacity: int | None = None,
-        server_url: str | None = None,
-        server_root_key: bytes | None = None,
+        **options: Unpack[AccountOptions],
     ) -> Account:
         """As :meth:`sendpath.Engine.account`."""
-        inner = self._loop.run(
-            lambda: self._inner.account(
-                name,
-                device_name=device_name,
-                event_capacity=event_capacity,
-                server_url=server_url,
-                server_root_key=server_root_key,
-            )
-        )
+        inner = self._loop.run(lambda: self._inner.account(name, **options))
         return Account(inner, self._loop)
 
     def close(self) -> None:
@@ -97,6 +87,14 @@ class Account:
     def forget_account(self) -> None:
         """As :meth:`sendpath.Account.forget_account`."""
         self._inner.forget_account()
+
+    def refresh_limits(self) -> None:
+        """As :meth:`sendpath.Account.refresh_limits`."""
+        self._inner.refresh_limits()
+
+    def subscribe_presence(self, to: str) -> None:
+        """As :meth:`sendpath.Account.subscribe_presence`."""
+        self._inner.subscribe_presence(to)
 
     def can_send(
         self, to: Iterable[str], recipient: Recipient = Recipient.ORDINARY

@@ -3,6 +3,7 @@
 use sendpath_protocol::account::Background;
 use sendpath_protocol::error::ApiMisuse;
 use sendpath_protocol::guest::{Fact, Row, RowPut};
+use sendpath_protocol::nct::Operation;
 use sendpath_protocol::secret::SecretBytes;
 use sendpath_protocol::tctoken::policy::MessageKind;
 use sendpath_protocol::time::UnixSeconds;
@@ -33,6 +34,28 @@ impl Guest {
     /// As every fact.
     pub fn salt_changed(&self, salt: Option<&[u8]>) -> Result<(), Error> {
         self.handle(Fact::Salt(salt.map(secret)))
+    }
+
+    /// App state set (`Some`: the `SyncActionValue` as protobuf) or removed (`None`) the entry with this
+    /// index, which is JSON; both decrypted. Only the entry that tells the salt counts.
+    ///
+    /// # Errors
+    /// As every fact.
+    pub fn app_state(&self, index: &[u8], value: Option<&[u8]>) -> Result<(), Error> {
+        self.handle(Fact::AppState {
+            index: index.to_vec(),
+            operation: value.map_or(Operation::Remove, |_| Operation::Set),
+            value: value.unwrap_or_default().to_vec(),
+        })
+    }
+
+    /// Asks for the account's limits: the questions are in [`Guest::outgoing`], a change is an event,
+    /// and the answer is then in [`Guest::limits`]. Does nothing while the connection is down.
+    ///
+    /// # Errors
+    /// As every fact.
+    pub fn refresh_limits(&self) -> Result<(), Error> {
+        self.handle(Fact::RefreshLimits)
     }
 
     /// History sync told the salt; it counts only while app state never spoke of it.

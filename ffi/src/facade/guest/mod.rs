@@ -14,6 +14,7 @@
 mod facts;
 mod machine;
 mod plan;
+mod status;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -43,6 +44,7 @@ pub use plan::{AttachKind, Plan};
 pub use sendpath_protocol::guest::Row;
 pub use sendpath_protocol::limits::gate::RecipientHint;
 pub use sendpath_protocol::tctoken::policy::MessageKind;
+pub use status::GuestStatus;
 pub use store::GuestStore;
 pub use work::{WorkItem, WorkItemKind, WorkResult};
 

@@ -233,6 +233,56 @@ fn a_closed_guest_keeps_its_events_and_takes_nothing_more() {
 }
 
 #[test]
+fn app_state_tells_the_salt_and_odd_entries_are_counted() {
+    let guest = open(memory());
+    let index = br#"["nct_salt_sync"]"#;
+    // SyncActionValue 80 { salt 1 }
+    let value = b"\x82\x05\x06\x0a\x04salt";
+    guest.app_state(br#"["star"]"#, Some(value)).unwrap();
+    assert_eq!(plan(&guest, PEER).attach, AttachKind::Nothing);
+    guest.app_state(index, Some(value)).unwrap();
+    assert_eq!(guest.salt_get().unwrap().unwrap().expose(), b"salt");
+    assert_eq!(plan(&guest, PEER).attach, AttachKind::Cstoken);
+    assert_eq!(guest.status().unwrap().ignored, 0);
+    guest.app_state(index, Some(b"")).unwrap();
+    assert_eq!(guest.status().unwrap().ignored, 1, "it holds no salt");
+    assert_eq!(plan(&guest, PEER).attach, AttachKind::Cstoken);
+    guest.app_state(index, None).unwrap();
+    assert_eq!(guest.salt_get().unwrap(), None);
+}
+
+#[test]
+fn the_status_counts_what_was_left_aside() {
+    let guest = open(memory());
+    guest.token_received(PEER, b"token", START).unwrap();
+    guest.token_received(PEER, b"old", START - 9).unwrap();
+    guest.ack("A", None).unwrap();
+    guest.disconnected().unwrap();
+    let status = guest.status().unwrap();
+    assert_eq!((status.online, status.ignored), (false, 1));
+    assert_eq!(status.tokens.older, 1);
+    let json: serde_json::Value = serde_json::from_str(&status.to_json()).unwrap();
+    assert_eq!(json["online"], false);
+    assert_eq!(json["ignored"], 1);
+    assert_eq!(json["tokens"]["older"], 1);
+}
+
+#[test]
+fn limits_are_asked_for_when_the_host_wants_it() {
+    let guest = open(memory());
+    let asked = || {
+        let work = guest.outgoing().unwrap();
+        work.iter().filter(|i| i.kind == WorkItemKind::Mex).count()
+    };
+    assert_eq!(asked(), 0);
+    guest.refresh_limits().unwrap();
+    assert_eq!(asked(), 2, "the lock and the quota");
+    guest.disconnected().unwrap();
+    guest.refresh_limits().unwrap();
+    assert_eq!(asked(), 0, "there is nobody to ask");
+}
+
+#[test]
 fn a_store_that_calls_its_guest_is_told_instead_of_waiting() {
     runtime::within_library(|| {
         let error = GuestStore::open(StoreSpec::Uri("memory:".into())).err();

@@ -20,7 +20,7 @@ public class Account internal constructor(private val inner: NativeAccount) : Au
     public fun disconnect(): Unit = translated { inner.disconnect() }
 
     /** Where the account stands. */
-    public fun status(): AccountStatus = translated { inner.statusNow() }
+    public fun status(): AccountStatus = translated { inner.status() }.toStatus()
 
     /**
      * Unlinks the device and deletes its credentials; [Event.LoggedOut] tells when it is done. With
@@ -35,6 +35,20 @@ public class Account internal constructor(private val inner: NativeAccount) : Au
      * what is asked next.
      */
     public fun forgetAccount(): Unit = translated { inner.forgetAccount() }
+
+    /**
+     * Asks the server for the account's limits; a change is an event, and the answer is then in
+     * [limits]. Returns at once; does nothing while there is no connection.
+     */
+    public fun refreshLimits(): Unit = translated { inner.refreshLimits() }
+
+    /**
+     * Follows the presence of a contact until the connection ends: [Event.Presence]. The question
+     * carries the contact's token. Returns at once; does nothing while there is no connection.
+     *
+     * @throws MisuseException the address is not one
+     */
+    public fun subscribePresence(to: String): Unit = translated { inner.subscribePresence(to) }
 
     /**
      * Whether messages to these may be sent, by what is known here; the server is not asked.

@@ -99,6 +99,29 @@ public sealed interface Event {
         val until: Instant?,
     ) : Event
 
+    /** A contact that is followed came or went. */
+    public data class Presence(
+        val peer: String,
+        /** It is there now. */
+        val available: Boolean,
+        /** When it was there last, if it lets us know. */
+        val lastSeen: Instant?,
+    ) : Event
+
+    /** A part of the phone's history was taken over. */
+    public data class HistoryApplied(
+        /** Chats with people and businesses. */
+        val conversations: Long,
+        /** Tokens that were new, or newer than the stored ones. */
+        val tokens: Long,
+        /** Times of our own issues that were later than the stored ones. */
+        val senderTimes: Long,
+        /** Pairs of phone number and LID, known ones included. */
+        val mappings: Long,
+        /** The salt of cstokens was taken over. */
+        val salt: Boolean,
+    ) : Event
+
     /** The server took these messages while the account is locked, and nobody has confirmed them. */
     public data class SilentDrop(
         val peer: String,
@@ -162,6 +185,8 @@ internal fun NativeEvent.toEvent(): Event =
             Event.CappingChanged(what, total, used, until?.let(::instant))
         is NativeEvent.Connected -> Event.Connected
         is NativeEvent.Disconnected -> Event.Disconnected(end.toEnd())
+        is NativeEvent.HistoryApplied ->
+            Event.HistoryApplied(conversations, tokens, senderTimes, mappings, salt)
         is NativeEvent.IdentityChanged -> Event.IdentityChanged(peer)
         is NativeEvent.LoggedOut -> Event.LoggedOut(end.toEnd())
         is NativeEvent.MayRetry -> Event.MayRetry(peer, ids)
@@ -176,6 +201,8 @@ internal fun NativeEvent.toEvent(): Event =
         is NativeEvent.PairFailed -> Event.PairFailed(reason)
         is NativeEvent.PairQr -> Event.PairQr(text, seconds)
         is NativeEvent.Paired -> Event.Paired(jid, lid)
+        is NativeEvent.Presence ->
+            Event.Presence(peer, available, lastSeen?.let(::instant))
         is NativeEvent.Receipt -> Event.Receipt(ids, sender, what, time?.let(::instant))
         is NativeEvent.SilentDrop -> Event.SilentDrop(peer, ids)
         is NativeEvent.TimelockChanged ->

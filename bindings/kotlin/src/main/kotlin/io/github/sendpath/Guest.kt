@@ -4,7 +4,6 @@ import java.time.Duration
 import java.util.concurrent.CompletableFuture
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.future.future
-import io.github.sendpath.internal.Documents as NativeDocuments
 import io.github.sendpath.internal.Guest as NativeGuest
 import io.github.sendpath.internal.GuestConfig as NativeConfig
 import io.github.sendpath.internal.GuestStore as NativeStore
@@ -26,6 +25,19 @@ public class Guest private constructor(private val inner: NativeGuest) : AutoClo
 
     /** App state set, or with null removed, the salt of cstokens. */
     public fun saltChanged(salt: ByteArray?): Unit = translated { inner.saltChanged(salt) }
+
+    /**
+     * App state set, or with null removed, the entry with this index: the index is JSON, the value the
+     * `SyncActionValue` as protobuf, both decrypted. Only the entry that tells the salt counts.
+     */
+    public fun appState(index: ByteArray, value: ByteArray?): Unit =
+        translated { inner.appState(index, value) }
+
+    /**
+     * Asks for the account's limits: the questions are in [outgoing], a change is an event, and the
+     * answer is then in [limits]. Does nothing while the connection is down.
+     */
+    public fun refreshLimits(): Unit = translated { inner.refreshLimits() }
 
     /** History sync told the salt; it counts only while app state never spoke of it. */
     public fun saltFromHistory(salt: ByteArray): Unit = translated { inner.saltFromHistory(salt) }
@@ -167,6 +179,9 @@ public class Guest private constructor(private val inner: NativeGuest) : AutoClo
     /** Events in order until the guest is closed; one consumer at a time. */
     public fun events(): Flow<Event> = eventsOf(::nextEvent)
 
+    /** Where the guest stands. */
+    public fun status(): GuestStatus = translated { inner.status() }.toStatus()
+
     /** The program gives up: no work any more, open refusals end as undetermined. */
     public fun stop(): Unit = translated { inner.stop() }
 
@@ -218,27 +233,20 @@ constructor(
     public val eventCapacity: Int? = null,
     /** A clock that the program sets, for tests; null for the system's. */
     public val clock: ManualClock? = null,
+    /** Honour the server if it switches tokens on messages off; newest clients do not. */
+    public val strictProps: Boolean = false,
 ) {
-    internal fun native(): NativeConfig {
-        require(eventCapacity == null || eventCapacity > 0) { "eventCapacity must be positive" }
-        return NativeConfig(
-            ownJid,
-            ownLid,
-            hostIssues,
-            documents?.run { NativeDocuments(capping, timelock) },
-            eventCapacity?.toUInt(),
-            clock?.native(),
+    internal fun native(): NativeConfig =
+        NativeConfig(
+            ownJid = ownJid,
+            ownLid = ownLid,
+            hostIssues = hostIssues,
+            documents = documents?.native(),
+            strictProps = strictProps,
+            eventCapacity = capacity("eventCapacity", eventCapacity),
+            clock = clock?.native(),
         )
-    }
 }
-
-/** Ids of the GraphQL documents by which limits are asked for, newest first. */
-public data class Documents(
-    /** The quota of new chats. */
-    val capping: List<String>,
-    /** The reachout timelock. */
-    val timelock: List<String>,
-)
 
 /** An instant of a clock that the program sets, for tests. */
 public data class ManualClock(

@@ -49,7 +49,7 @@ public class Plan internal constructor(native: NativePlan) {
      */
     public val ambiguous: Boolean = native.ambiguous
 
-    /** Why no tctoken: `expired`, `never_received`, `not_eligible` or `store_error`. */
+    /** Why no tctoken: `expired`, `gate_off`, `never_received`, `not_eligible` or `store_error`. */
     public val noTctoken: String? = native.noTctoken
 
     /** Why not even a cstoken: `gate_off`, `no_lid`, `no_salt`, `not_eligible` or `store_error`. */

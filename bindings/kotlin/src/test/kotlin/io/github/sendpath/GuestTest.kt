@@ -151,6 +151,51 @@ class GuestTest {
     }
 
     @Test
+    fun `app state tells the salt`() = guest { guest ->
+        val index = "[\"nct_salt_sync\"]".toByteArray()
+        // SyncActionValue 80 { salt 1 }
+        val value = byteArrayOf(0x82.toByte(), 5, 6, 10, 4) + "salt".toByteArray()
+        guest.appState("[\"star\"]".toByteArray(), value)
+        assertNull(guest.saltGet(), "another entry")
+        guest.appState(index, value)
+        guest.appState(index, byteArrayOf())
+        assertArrayEquals("salt".toByteArray(), guest.saltGet())
+        assertEquals(1, guest.status().ignored, "one held no salt")
+        guest.appState(index, null)
+        assertNull(guest.saltGet())
+    }
+
+    @Test
+    fun `what was left aside is counted`() = guest { guest ->
+        guest.tokenReceived(PEER_LID, token, START)
+        guest.tokenReceived(PEER_LID, "old".toByteArray(), START - 9)
+        guest.ack("3EB0A1")
+        assertEquals(GuestStatus(true, 1, TokenCounters(older = 1)), guest.status())
+        guest.disconnected()
+        assertFalse(guest.status().online)
+    }
+
+    @Test
+    fun `limits are asked for when told`() = guest { guest ->
+        guest.refreshLimits()
+        assertEquals(2, guest.questions().size, "the lock and the quota")
+    }
+
+    @Test
+    fun `the server's switch is honoured if strict`() {
+        for ((strict, attach) in listOf(false to Attach.TCTOKEN, true to Attach.NOTHING)) {
+            GuestStore.open("memory:").use { store ->
+                val options = GuestOptions(null, "900000000000009@lid", strictProps = strict)
+                Guest.open(store, "main", options).use { guest ->
+                    guest.props(mapOf(10518 to "0"))
+                    guest.tokenReceived(PEER_LID, token, START)
+                    assertEquals(attach, guest.plan(PEER_LID).attach)
+                }
+            }
+        }
+    }
+
+    @Test
     fun `a manual clock moves only when told`() = guest { guest ->
         guest.connected()
         val wait = checkNotNull(guest.deadline())

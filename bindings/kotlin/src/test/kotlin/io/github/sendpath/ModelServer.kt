@@ -40,7 +40,8 @@ internal class ModelServer : AutoCloseable {
         check("\"met\":true" in reply) { condition }
     }
 
-    fun options() = AccountOptions(serverUrl = url, serverRootKey = rootKey)
+    fun options(strictProps: Boolean = false) =
+        AccountOptions(serverUrl = url, serverRootKey = rootKey, strictProps = strictProps)
 
     override fun close() {
         orders.close()
