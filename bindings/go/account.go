@@ -38,6 +38,9 @@ type Status struct {
 	Ignored uint64 `json:"ignored"` // stanzas and parts of stanzas that made no sense
 	// Tokens is what the token machine left aside.
 	Tokens TokenCounters `json:"tokens"`
+	// BlobsFetched were verified and opened, BlobsFailed were not to be had.
+	BlobsFetched uint64 `json:"blobs_fetched"`
+	BlobsFailed  uint64 `json:"blobs_failed"`
 	// RetryAt is the next attempt to connect while waiting, in Unix seconds.
 	RetryAt *int64 `json:"retry_at"`
 	// Fault is why the session is being rebuilt, if it is.
@@ -69,6 +72,19 @@ func (a *Account) Connect() error {
 	defer runtime.KeepAlive(a)
 	var object *C.sp_error
 	return a.failure(C.sp_account_connect(a.handle, &object), object)
+}
+
+// PairByCode links by a code that the user types into the phone with that number, instead of scanning:
+// [KindPairCode] shows it, after [Account.Connect]. Code is the host's own code, eight symbols of
+// 123456789ABCDEFGHJKLMNPQRSTVWXYZ; empty for a random one. It ends as [KindPaired] or
+// [KindPairFailed]; do not ask in a loop, the server throttles a number for hours.
+func (a *Account) PairByCode(number, code string) error {
+	defer runtime.KeepAlive(a)
+	var pinned pins
+	defer pinned.Unpin()
+	var object *C.sp_error
+	status := C.sp_account_pair_by_code(a.handle, pinned.text(number), pinned.text(code), &object)
+	return a.failure(status, object)
 }
 
 // Disconnect ends the connection and stays offline.

@@ -45,6 +45,10 @@ const (
 	CodeBadAccountName Code = 23
 	// Bytes handed in do not decode.
 	CodeBadBytes Code = 24
+	// A pairing code has eight symbols, without 0, I, O and U.
+	CodeBadCode Code = 25
+	// A phone number in international form has 7 to 15 digits.
+	CodeBadNumber Code = 26
 	// A bug in sendpath; please report the message.
 	CodeBug Code = 99
 	// Another process holds the store's lock.

@@ -65,7 +65,11 @@ type AccountConfig struct {
 	// seconds.
 	ClockTolerance time.Duration
 	// StrictProps honours the server if it switches tokens on messages off; newest clients do not.
-	StrictProps   bool
+	StrictProps bool
+	// ReportingTokens makes messages carry a token by which recipients can prove to the server what was
+	// sent.
+	ReportingTokens bool
+
 	EventCapacity uint32 // events that wait for a slow host before they are dropped and counted
 	MaxPending    uint32 // sends without an outcome; more are refused with [CodeOutboxFull]
 	// TimelockDocuments and CappingDocuments replace the known ids of the GraphQL documents, newest
@@ -91,6 +95,7 @@ func (e *Engine) Account(name string, config AccountConfig) (*Account, error) {
 		capping_documents:  pinned.text(strings.Join(config.CappingDocuments, ",")),
 		clock_tolerance:    C.int64_t(config.ClockTolerance / time.Second),
 		max_pending:        C.uint32_t(config.MaxPending),
+		reporting_tokens:   flag(&config.ReportingTokens),
 	}
 	settings.struct_size = C.uint32_t(unsafe.Sizeof(settings))
 	for i, part := range config.Version {

@@ -15,7 +15,8 @@ const (
 	KindLoggedOut       Kind = "logged_out"       // as KindDisconnected
 	KindPairQR          Kind = "pair_qr"          // QR, Seconds
 	KindPaired          Kind = "paired"           // JID; LID if known
-	KindPairFailed      Kind = "pair_failed"      // Reason
+	KindPairFailed      Kind = "pair_failed"      // Reason; Code if known
+	KindPairCode        Kind = "pair_code"        // PairCode, Seconds
 	KindMessage         Kind = "message"          // ID, Chat, Sender, FromMe, Time, Payload; PushName, Text
 	KindReceipt         Kind = "receipt"          // IDs, Sender, What; Time if known
 	KindOutcome         Kind = "outcome"          // Op, Status; ID, Time, Attached if known; Err
@@ -26,6 +27,7 @@ const (
 	KindSilentDrop      Kind = "silent_drop"      // Peer, IDs
 	KindIdentityChanged Kind = "identity_changed" // Peer
 	KindPresence        Kind = "presence"         // Peer, Available; LastSeen if known
+	KindHistoryFailed   Kind = "history_failed"   // Reason, Message
 	KindHistoryApplied  Kind = "history_applied"  // Conversations, Tokens, SenderTimes, Mappings, Salt
 	KindOverflow        Kind = "overflow"         // Dropped
 	KindOther           Kind = "other"
@@ -35,8 +37,9 @@ const (
 type Event struct {
 	Kind Kind `json:"kind"`
 
-	QR       string   `json:"qr"`      // what to show as a QR code
-	Seconds  int64    `json:"seconds"` // for how long
+	QR       string   `json:"qr"`        // what to show as a QR code
+	PairCode string   `json:"pair_code"` // what to type into the phone
+	Seconds  int64    `json:"seconds"`   // for how long
 	ID       string   `json:"id"`
 	IDs      []string `json:"ids"`
 	Chat     string   `json:"chat"`

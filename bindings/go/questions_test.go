@@ -157,3 +157,30 @@ func TestTheServersSwitchIsHonouredIfStrict(t *testing.T) {
 		t.Fatalf("%+v, %v", answers, err)
 	}
 }
+
+func TestATypedCodeLinks(t *testing.T) {
+	s := startServer(t)
+	engine, err := Open(Config{Store: "memory:"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = engine.Close() })
+	account, err := engine.Account("a", AccountConfig{URL: s.url, RootKey: s.root})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wrong *Error
+	if err := account.PairByCode("12", ""); !errors.As(err, &wrong) || wrong.Code != CodeBadNumber {
+		t.Fatalf("got %v", err)
+	}
+	if err := errors.Join(account.Connect(), account.PairByCode("+15550100001", "ABCDEFGH")); err != nil {
+		t.Fatal(err)
+	}
+	shown := s.until(account, KindPairCode)
+	if shown.PairCode != "ABCD-EFGH" || shown.Seconds != 180 {
+		t.Fatalf("%+v", shown)
+	}
+	s.do(order{"cmd": "type_code", "code": shown.PairCode})
+	s.until(account, KindPaired)
+	s.until(account, KindConnected)
+}

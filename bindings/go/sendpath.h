@@ -75,6 +75,10 @@ enum sp_status
     SP_STATUS_BAD_ACCOUNT_NAME = 23,
     // Bytes handed in do not decode.
     SP_STATUS_BAD_BYTES = 24,
+    // A pairing code has eight symbols, without 0, I, O and U.
+    SP_STATUS_BAD_CODE = 25,
+    // A phone number in international form has 7 to 15 digits.
+    SP_STATUS_BAD_NUMBER = 26,
     // A bug in sendpath; please report the message.
     SP_STATUS_BUG = 99,
     // Another process holds the store's lock.
@@ -238,7 +242,7 @@ enum sp_event_kind
     SP_EVENT_KIND_PAIR_QR = 4,
     // The phone accepted the link: JID, and LID if known.
     SP_EVENT_KIND_PAIRED = 5,
-    // Pairing ended without a link: REASON.
+    // Pairing ended without a link: REASON, and CODE if the server gave one.
     SP_EVENT_KIND_PAIR_FAILED = 6,
     // A message arrived: ID, CHAT, SENDER, FROM_ME, TIME, and PUSH_NAME, TEXT if present.
     SP_EVENT_KIND_MESSAGE = 7,
@@ -266,6 +270,11 @@ enum sp_event_kind
     // A part of the phone's history was taken over: CONVERSATIONS, TOKENS, SENDER_TIMES, MAPPINGS,
     // SALT.
     SP_EVENT_KIND_HISTORY_APPLIED = 18,
+    // Let the user type PAIR_CODE into the phone, which takes it for SECONDS; it replaces the one
+    // before.
+    SP_EVENT_KIND_PAIR_CODE = 19,
+    // A part of the phone's history could not be had or read: REASON, MESSAGE.
+    SP_EVENT_KIND_HISTORY_FAILED = 20,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -412,6 +421,8 @@ enum sp_field
     SP_FIELD_MAPPINGS = 33,
     // Flag: the salt of cstokens was taken over.
     SP_FIELD_SALT = 34,
+    // Text: what to type into the phone.
+    SP_FIELD_PAIR_CODE = 35,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -669,8 +680,8 @@ typedef struct sp_account_config {
     int64_t clock_tolerance;
     // Sends without an outcome; more are refused with `SP_STATUS_OUTBOX_FULL`.
     uint32_t max_pending;
-    // Zero.
-    uint32_t reserved;
+    // Not 0: messages carry a token by which recipients can prove to the server what was sent.
+    int32_t reporting_tokens;
 } sp_account_config;
 
 // A guest. Zero is none.
@@ -754,6 +765,15 @@ extern "C" {
 // Dials and stays connected. An account that is not paired shows QR codes first, as events.
 SP_MUST_USE sp_status sp_account_connect(struct sp_account account, struct sp_error **err);
 
+// Links by a code that the user types into the phone with that number, instead of scanning: a
+// PAIR_CODE event shows it, after `sp_account_connect`. `code` is the host's own code, eight symbols of
+// `123456789ABCDEFGHJKLMNPQRSTVWXYZ`; empty for a random one. It ends as PAIRED or PAIR_FAILED; do not
+// ask in a loop, the server throttles a number for hours.
+sp_status sp_account_pair_by_code(struct sp_account account,
+                                  struct sp_slice number,
+                                  struct sp_slice code,
+                                  struct sp_error **err);
+
 // Ends the connection and stays offline.
 sp_status sp_account_disconnect(struct sp_account account, struct sp_error **err);
 
@@ -779,8 +799,8 @@ sp_status sp_account_subscribe_presence(struct sp_account account,
 // How far the connection is.
 sp_status sp_account_phase(struct sp_account account, sp_phase *out, struct sp_error **err);
 
-// Where the account stands, as one JSON object: `phase`, `outbox`, `queued`, `ignored`, `tokens`, and
-// `jid`, `lid`, `retry_at`, `fault` if known. `ignored` counts stanzas and parts of stanzas that made
+// Where the account stands, as one JSON object: `phase`, `outbox`, `queued`, `ignored`, `tokens`,
+// `blobs_fetched`, `blobs_failed`, and `jid`, `lid`, `retry_at`, `fault` if known. `ignored` counts stanzas and parts of stanzas that made
 // no sense, `tokens` what the token machine left aside, by reason: `bad_time`, `empty`, `too_much`,
 // `unknown_type`, `not_a_contact`, `older`, `from_the_future`, `damaged_rows`, `newer_rows`,
 // `failed_reads`, `unknown_results`; since the session was built.

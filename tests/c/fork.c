@@ -40,6 +40,7 @@ static void every_call_is_refused(sp_engine engine, sp_account account) {
     EXPECT(SP_STATUS_FORKED, sp_account_limits_json(account, &buf, &err));
     EXPECT(SP_STATUS_FORKED, sp_account_forget_account(account, &err));
     EXPECT(SP_STATUS_FORKED, sp_account_refresh_limits(account, &err));
+    EXPECT(SP_STATUS_FORKED, sp_account_pair_by_code(account, to, bytes(NULL, 0), &err));
     EXPECT(SP_STATUS_FORKED, sp_account_subscribe_presence(account, to, &err));
     EXPECT(SP_STATUS_FORKED, sp_account_next_event(account, -1, &event, &err));
     EXPECT(SP_STATUS_FORKED, sp_account_event_fd(account, &fd, &err));

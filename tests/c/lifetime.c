@@ -113,7 +113,7 @@ static void a_panic_poisons_its_object_only(void) {
     EXPECT(SP_STATUS_TIMEOUT, sp_account_next_event(other, 0, &event, &err));
     EXPECT(SP_STATUS_OK, sp_account_close(account, &err));
 
-    for (i = 0; i < 19; i++) {
+    for (i = 0; i < 20; i++) {
         sp_account victim = open_account(engine, "v");
         sp_account made = {0};
         sp_phase phase;
@@ -139,11 +139,12 @@ static void a_panic_poisons_its_object_only(void) {
         case 14: EXPECT(SP_STATUS_PANIC, sp_account_limits_json(victim, &buf, &err)); break;
         case 15: EXPECT(SP_STATUS_PANIC, sp_account_forget_account(victim, &err)); break;
         case 16: EXPECT(SP_STATUS_PANIC, sp_account_refresh_limits(victim, &err)); break;
+        case 18: EXPECT(SP_STATUS_PANIC, sp_account_pair_by_code(victim, to, to, &err)); break;
         case 17: EXPECT(SP_STATUS_PANIC, sp_account_subscribe_presence(victim, to, &err)); break;
         default: EXPECT(SP_STATUS_PANIC, sp_account_open(engine, text("x"), NULL, &made, &err)); break;
         }
         EXPECT(SP_STATUS_OK, sp_account_close(victim, &err));
-        if (i == 18) {
+        if (i == 19) {
             EXPECT(SP_STATUS_POISONED, sp_account_open(engine, text("x"), NULL, &made, &err));
         }
     }

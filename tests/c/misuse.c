@@ -167,6 +167,9 @@ static void questions_without_a_link(void) {
     EXPECT(SP_STATUS_OK, sp_account_subscribe_presence(account, to, &err));
     EXPECT(SP_STATUS_BAD_ADDRESS, sp_account_subscribe_presence(account, text("x"), &err));
     EXPECT(SP_STATUS_NULL_POINTER, sp_account_subscribe_presence(account, null, &err));
+    EXPECT(SP_STATUS_BAD_NUMBER, sp_account_pair_by_code(account, text("12"), bytes(NULL, 0), &err));
+    EXPECT(SP_STATUS_BAD_CODE, sp_account_pair_by_code(account, to, text("ABC"), &err));
+    EXPECT(SP_STATUS_INVALID_UTF8, sp_account_pair_by_code(account, latin, text(""), &err));
     CHECK(buf.ptr == NULL);
     EXPECT(SP_STATUS_OK, sp_account_close(account, &err));
     EXPECT(SP_STATUS_OK, sp_engine_close(engine, &err));
@@ -192,6 +195,7 @@ static void every_account_call(sp_account account, sp_status wanted) {
     EXPECT(wanted, sp_account_limits_json(account, &buf, &err));
     EXPECT(wanted, sp_account_forget_account(account, &err));
     EXPECT(wanted, sp_account_refresh_limits(account, &err));
+    EXPECT(wanted, sp_account_pair_by_code(account, to, bytes(NULL, 0), &err));
     EXPECT(wanted, sp_account_subscribe_presence(account, to, &err));
     if (wanted == SP_STATUS_BAD_HANDLE) {
         EXPECT(wanted, sp_account_phase(account, &phase, &err));

@@ -147,3 +147,23 @@ def test_every_option_of_an_account_is_taken(server: ModelServer, store: str) ->
             assert answer.attached == "nothing_gate_off", "strict"
 
     asyncio.run(main())
+
+
+def test_a_typed_code_links(server: ModelServer, store: str) -> None:
+    async def main() -> None:
+        async with await sendpath.Engine.open(store) as engine:
+            account = await engine.account(
+                "main", server_url=server.url, server_root_key=server.root_key
+            )
+            with pytest.raises(sendpath.Misuse) as number:
+                account.pair_by_code("12")
+            assert number.value.status is sendpath.Status.BAD_NUMBER
+            account.connect()
+            account.pair_by_code("+15550100001", "ABCDEFGH")
+            shown = await until(account, sendpath.PairCode)
+            assert shown == sendpath.PairCode("ABCD-EFGH", 180)
+            server("type_code", code=shown.code)
+            await until(account, sendpath.Paired)
+            await until(account, sendpath.Connected)
+
+    asyncio.run(main())

@@ -31,6 +31,8 @@ pub struct AccountConfig {
     pub documents: Option<Documents>,
     /// Honour the server if it switches tokens on messages off.
     pub strict_props: bool,
+    /// Messages carry a token by which recipients can prove to the server what was sent.
+    pub reporting_tokens: bool,
     /// Events that wait for a slow host before they are dropped and counted.
     pub event_capacity: Option<u32>,
     /// Sends without an outcome; more are refused.
@@ -57,6 +59,11 @@ impl Account {
     /// Dials and stays connected; shows QR codes first if the account is not paired.
     pub fn connect(&self) -> Result<(), NativeError> {
         Ok(self.0.connect()?)
+    }
+
+    /// Links by a code that the user types into the phone; `None` for a random one.
+    pub fn pair_by_code(&self, number: String, code: Option<String>) -> Result<(), NativeError> {
+        Ok(self.0.pair_by_code(&number, code.as_deref())?)
     }
 
     /// Closes the connection and stays offline.
@@ -162,6 +169,7 @@ impl TryFrom<AccountConfig> for facade::AccountConfig {
             let wrong = |_| facade::Error::new(Status::InvalidArgument, "a version has 3 numbers");
             device.version = version.try_into().map_err(wrong)?;
         }
+        device.reporting_tokens = config.reporting_tokens;
         Ok(Self {
             server,
             device,
@@ -210,6 +218,10 @@ pub struct AccountStatus {
     pub ignored: u64,
     /// What the token machine left aside.
     pub tokens: TokenCounters,
+    /// Blobs that were fetched, verified and opened.
+    pub blobs_fetched: u64,
+    /// Blobs that were not to be had.
+    pub blobs_failed: u64,
     /// Why the session is being rebuilt, if it is.
     pub fault: Option<ErrorDetails>,
 }
@@ -226,6 +238,8 @@ impl From<facade::AccountStatus> for AccountStatus {
             queued: count(status.queued),
             ignored: status.ignored,
             tokens: status.tokens.into(),
+            blobs_fetched: status.blobs.fetched,
+            blobs_failed: status.blobs.failed,
             fault: status.fault.as_ref().map(ErrorDetails::from),
         }
     }

@@ -38,6 +38,13 @@ pub enum Event {
         /// The salt of cstokens was taken over.
         salt: bool,
     },
+    /// A part of the phone's history could not be had or read.
+    HistoryFailed {
+        /// Why, as a stable word.
+        reason: String,
+        /// For people.
+        message: String,
+    },
     /// A contact's device was registered anew.
     IdentityChanged {
         /// JID of the contact.
@@ -85,10 +92,19 @@ pub enum Event {
         /// How many.
         dropped: i64,
     },
+    /// Let the user type this code into the phone; it replaces the one before.
+    PairCode {
+        /// The code.
+        code: String,
+        /// For how long the phone takes it.
+        seconds: i64,
+    },
     /// Pairing ended without a link.
     PairFailed {
         /// Why, as a stable word.
         reason: String,
+        /// The server's code.
+        code: Option<i64>,
     },
     /// Show this as a QR code; it replaces the one before.
     PairQr {
@@ -222,6 +238,10 @@ impl View<'_> {
                 mappings: self.number(Field::Mappings)?,
                 salt: self.flag(Field::Salt)?,
             },
+            EventKind::HistoryFailed => Event::HistoryFailed {
+                reason: self.text(Field::Reason)?,
+                message: self.text(Field::Message)?,
+            },
             EventKind::IdentityChanged => Event::IdentityChanged {
                 peer: self.text(Field::Peer)?,
             },
@@ -237,8 +257,13 @@ impl View<'_> {
             EventKind::Overflow => Event::Overflow {
                 dropped: self.number(Field::Dropped)?,
             },
+            EventKind::PairCode => Event::PairCode {
+                code: self.text(Field::PairCode)?,
+                seconds: self.number(Field::Seconds)?,
+            },
             EventKind::PairFailed => Event::PairFailed {
                 reason: self.text(Field::Reason)?,
+                code: self.number(Field::Code),
             },
             EventKind::PairQr => Event::PairQr {
                 text: self.text(Field::Qr)?,

@@ -28,6 +28,22 @@ pub extern "C" fn sp_account_connect(account: AccountHandle, err: *mut *mut Erro
     guard_on(&ACCOUNTS, account.handle, err, |account| account.connect())
 }
 
+/// Links by a code that the user types into the phone with that number, instead of scanning: a
+/// PAIR_CODE event shows it, after `sp_account_connect`. `code` is the host's own code, eight symbols of
+/// `123456789ABCDEFGHJKLMNPQRSTVWXYZ`; empty for a random one. It ends as PAIRED or PAIR_FAILED; do not
+/// ask in a loop, the server throttles a number for hours.
+#[unsafe(no_mangle)]
+pub extern "C" fn sp_account_pair_by_code(
+    account: AccountHandle,
+    number: Slice,
+    code: Slice,
+    err: *mut *mut ErrorObject,
+) -> Status {
+    guard_on(&ACCOUNTS, account.handle, err, |account| {
+        account.pair_by_code(number.text("number")?, code.maybe_text("code")?)
+    })
+}
+
 /// Ends the connection and stays offline.
 #[unsafe(no_mangle)]
 pub extern "C" fn sp_account_disconnect(
@@ -104,8 +120,8 @@ pub extern "C" fn sp_account_phase(
     })
 }
 
-/// Where the account stands, as one JSON object: `phase`, `outbox`, `queued`, `ignored`, `tokens`, and
-/// `jid`, `lid`, `retry_at`, `fault` if known. `ignored` counts stanzas and parts of stanzas that made
+/// Where the account stands, as one JSON object: `phase`, `outbox`, `queued`, `ignored`, `tokens`,
+/// `blobs_fetched`, `blobs_failed`, and `jid`, `lid`, `retry_at`, `fault` if known. `ignored` counts stanzas and parts of stanzas that made
 /// no sense, `tokens` what the token machine left aside, by reason: `bad_time`, `empty`, `too_much`,
 /// `unknown_type`, `not_a_contact`, `older`, `from_the_future`, `damaged_rows`, `newer_rows`,
 /// `failed_reads`, `unknown_results`; since the session was built.

@@ -72,8 +72,8 @@ pub struct AccountSettings {
     pub clock_tolerance: i64,
     /// Sends without an outcome; more are refused with `SP_STATUS_OUTBOX_FULL`.
     pub max_pending: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// Not 0: messages carry a token by which recipients can prove to the server what was sent.
+    pub reporting_tokens: i32,
 }
 
 // SAFETY: repr(C), a u32 first; integers and raw pointers only.
@@ -91,7 +91,7 @@ unsafe impl Versioned for AccountSettings {
         capping_documents: Slice::EMPTY,
         clock_tolerance: 0,
         max_pending: 0,
-        reserved: 0,
+        reporting_tokens: 0,
     };
 }
 
@@ -126,6 +126,7 @@ impl AccountSettings {
         }
         config.documents = documents(self.timelock_documents, self.capping_documents)?;
         config.strict_props = self.strict_props != 0;
+        config.device.reporting_tokens = self.reporting_tokens != 0;
         config.event_capacity = above_zero(self.event_capacity);
         config.max_pending = above_zero(self.max_pending);
         Ok(config)
@@ -253,6 +254,7 @@ mod tests {
     fn every_setting_arrives() {
         let settings = AccountSettings {
             strict_props: 1,
+            reporting_tokens: 1,
             capping_documents: Slice::of(b"7"),
             clock_tolerance: 60,
             max_pending: 5,
@@ -260,6 +262,7 @@ mod tests {
         };
         let config = settings.config().unwrap();
         assert!(config.strict_props);
+        assert!(config.device.reporting_tokens);
         assert_eq!(config.documents.capping, ["7"]);
         assert_eq!(config.server.clock_tolerance, 60);
         assert_eq!(config.max_pending, Some(5));

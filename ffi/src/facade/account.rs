@@ -96,6 +96,17 @@ impl Account {
         Ok(self.core()?.connect()?)
     }
 
+    /// Links by a code that the user types into the phone with that number, instead of scanning: a
+    /// `PairCode` event shows it, after [`Account::connect`]. `code` is the host's own code, eight
+    /// symbols of `123456789ABCDEFGHJKLMNPQRSTVWXYZ`; `None` for a random one. It ends as `Paired` or
+    /// `PairFailed`; do not ask in a loop, the server throttles a number for hours.
+    ///
+    /// # Errors
+    /// `BadNumber`, `BadCode`, `Closed`, `Forked`.
+    pub fn pair_by_code(&self, number: &str, code: Option<&str>) -> Result<(), Error> {
+        Ok(self.core()?.pair_by_code(number, code)?)
+    }
+
     /// Closes the connection and stays offline.
     ///
     /// # Errors

@@ -303,8 +303,10 @@ impl From<ApiMisuse> for Error {
             ApiMisuse::BadAccountName => Status::BadAccountName,
             ApiMisuse::BadAddress => Status::BadAddress,
             ApiMisuse::BadBytes => Status::BadBytes,
+            ApiMisuse::BadCode => Status::BadCode,
             ApiMisuse::BadContent => Status::BadContent,
             ApiMisuse::BadMessageId => Status::BadMessageId,
+            ApiMisuse::BadNumber => Status::BadNumber,
             _ => Status::InvalidArgument,
         };
         Self::new(status, misuse.to_string())
@@ -376,8 +378,10 @@ mod tests {
             ApiMisuse::BadAccountName.into(),
             ApiMisuse::BadAddress.into(),
             ApiMisuse::BadBytes.into(),
+            ApiMisuse::BadCode.into(),
             ApiMisuse::BadContent.into(),
             ApiMisuse::BadMessageId.into(),
+            ApiMisuse::BadNumber.into(),
             Fault::Bug("x").into(),
         ];
         let numbers: BTreeSet<_> = all.iter().map(|e| e.status().number()).collect();

@@ -1,7 +1,7 @@
 //! An event as flat fields, for languages without sum types.
 
 use sendpath_protocol::event::{
-    DisconnectReason, Event, IncomingMessage, PairFailure, ReceiptKind,
+    DisconnectReason, Event, HistoryFailure, IncomingMessage, PairFailure, ReceiptKind,
 };
 use sendpath_protocol::peer::PeerKey;
 use sendpath_protocol::time::UnixSeconds;
@@ -185,14 +185,36 @@ fn account(event: Event) -> Fields {
             .number_of(Field::SenderTimes, count(sender_times))
             .number_of(Field::Mappings, count(mappings))
             .number_of(Field::Salt, salt),
-        Event::IdentityChanged { peer } => {
-            Fields::new(Kind::IdentityChanged).text_of(Field::Peer, peer.jid().to_string())
-        }
+        Event::HistoryFailed { reason } => Fields::new(Kind::HistoryFailed)
+            .text_of(Field::Reason, history_failure(&reason))
+            .text_of(Field::Message, reason.to_string()),
         Event::LoggedOut { reason } => Fields::new(Kind::LoggedOut).reason(reason),
-        Event::MayRetry { peer, ids } => messages(Kind::MayRetry, &peer, &ids),
-        Event::Message(message) => incoming(*message),
+        Event::TimelockChanged {
+            active,
+            until,
+            kind,
+        } => Fields::new(Kind::TimelockChanged)
+            .number_of(Field::Active, active)
+            .maybe_number(Field::Until, seconds(until))
+            .maybe_text(Field::What, kind),
+        other => pairing(other),
+    }
+}
+
+fn pairing(event: Event) -> Fields {
+    use EventKind as Kind;
+    match event {
+        Event::PairCode { code, seconds } => Fields::new(Kind::PairCode)
+            .text_of(Field::PairCode, code)
+            .number_of(Field::Seconds, seconds),
         Event::PairFailed { reason } => {
-            Fields::new(Kind::PairFailed).text_of(Field::Reason, pair_failure(reason))
+            let code = match reason {
+                PairFailure::CodeRefused { code } => Some(code),
+                _ => None,
+            };
+            Fields::new(Kind::PairFailed)
+                .text_of(Field::Reason, pair_failure(reason))
+                .maybe_number(Field::Code, code)
         }
         Event::PairQr { text, seconds } => Fields::new(Kind::PairQr)
             .text_of(Field::Qr, text)
@@ -200,6 +222,18 @@ fn account(event: Event) -> Fields {
         Event::Paired { jid, lid } => Fields::new(Kind::Paired)
             .text_of(Field::Jid, jid.to_string())
             .maybe_text(Field::Lid, lid.map(|lid| lid.to_string())),
+        other => contact(other),
+    }
+}
+
+fn contact(event: Event) -> Fields {
+    use EventKind as Kind;
+    match event {
+        Event::IdentityChanged { peer } => {
+            Fields::new(Kind::IdentityChanged).text_of(Field::Peer, peer.jid().to_string())
+        }
+        Event::MayRetry { peer, ids } => messages(Kind::MayRetry, &peer, &ids),
+        Event::Message(message) => incoming(*message),
         Event::Presence {
             from,
             available,
@@ -217,14 +251,6 @@ fn account(event: Event) -> Fields {
             .text_of(Field::What, receipt_kind(kind))
             .maybe_number(Field::Time, seconds(t)),
         Event::SilentDrop { peer, ids } => messages(Kind::SilentDrop, &peer, &ids),
-        Event::TimelockChanged {
-            active,
-            until,
-            kind,
-        } => Fields::new(Kind::TimelockChanged)
-            .number_of(Field::Active, active)
-            .maybe_number(Field::Until, seconds(until))
-            .maybe_text(Field::What, kind),
         Event::TokenStored { peer, t, fresh } => Fields::new(Kind::TokenStored)
             .text_of(Field::Peer, peer.jid().to_string())
             .number_of(Field::Time, t.0)
@@ -276,10 +302,22 @@ fn outcome(completion: Completion) -> Fields {
 
 fn pair_failure(reason: PairFailure) -> &'static str {
     match reason {
+        PairFailure::AlreadyLinked => "already_linked",
+        PairFailure::CodeRefused { .. } => "code_refused",
+        PairFailure::CodeTimeout => "code_timeout",
+        PairFailure::ConnectionLost => "connection_lost",
         PairFailure::HmacMismatch => "hmac_mismatch",
         PairFailure::Malformed => "malformed",
         PairFailure::QrTimeout => "qr_timeout",
         PairFailure::SignatureMismatch => "signature_mismatch",
+        _ => "other",
+    }
+}
+
+fn history_failure(reason: &HistoryFailure) -> &'static str {
+    match reason {
+        HistoryFailure::Content(_) => "content",
+        HistoryFailure::Fetch(_) => "fetch",
         _ => "other",
     }
 }

@@ -17,7 +17,7 @@ pub enum EventKind {
     PairQr = 4,
     /// The phone accepted the link: JID, and LID if known.
     Paired = 5,
-    /// Pairing ended without a link: REASON.
+    /// Pairing ended without a link: REASON, and CODE if the server gave one.
     PairFailed = 6,
     /// A message arrived: ID, CHAT, SENDER, FROM_ME, TIME, and PUSH_NAME, TEXT if present.
     Message = 7,
@@ -45,6 +45,11 @@ pub enum EventKind {
     /// A part of the phone's history was taken over: CONVERSATIONS, TOKENS, SENDER_TIMES, MAPPINGS,
     /// SALT.
     HistoryApplied = 18,
+    /// Let the user type PAIR_CODE into the phone, which takes it for SECONDS; it replaces the one
+    /// before.
+    PairCode = 19,
+    /// A part of the phone's history could not be had or read: REASON, MESSAGE.
+    HistoryFailed = 20,
 }
 
 /// A field of an event.
@@ -120,6 +125,8 @@ pub enum Field {
     Mappings = 33,
     /// Flag: the salt of cstokens was taken over.
     Salt = 34,
+    /// Text: what to type into the phone.
+    PairCode = 35,
 }
 
 impl EventKind {
@@ -145,6 +152,8 @@ impl EventKind {
             Self::SilentDrop => "silent_drop",
             Self::Presence => "presence",
             Self::HistoryApplied => "history_applied",
+            Self::PairCode => "pair_code",
+            Self::HistoryFailed => "history_failed",
         }
     }
 }
@@ -153,7 +162,7 @@ impl Field {
     /// Every field.
     ///
     /// cbindgen:ignore
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::Qr,
         Self::Seconds,
         Self::Id,
@@ -188,6 +197,7 @@ impl Field {
         Self::SenderTimes,
         Self::Mappings,
         Self::Salt,
+        Self::PairCode,
     ];
 
     /// The field with that number.
@@ -232,6 +242,7 @@ impl Field {
             Self::SenderTimes => "sender_times",
             Self::Mappings => "mappings",
             Self::Salt => "salt",
+            Self::PairCode => "pair_code",
         }
     }
 

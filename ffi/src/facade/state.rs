@@ -1,7 +1,7 @@
 //! Where an account stands, as flat facts.
 
 use sendpath_engine as core;
-use sendpath_protocol::session;
+use sendpath_protocol::session::{self, Blobs};
 use sendpath_protocol::tctoken::Counters;
 use sendpath_protocol::time::UnixSeconds;
 
@@ -48,6 +48,8 @@ pub struct AccountStatus {
     pub ignored: u64,
     /// What the token machine left aside.
     pub tokens: Counters,
+    /// Blobs that were fetched.
+    pub blobs: Blobs,
     /// Why the session is being rebuilt, if it is.
     pub fault: Option<Error>,
 }
@@ -83,6 +85,8 @@ impl AccountStatus {
         object.raw("queued", &self.queued.to_string());
         object.raw("ignored", &self.ignored.to_string());
         object.raw("tokens", &counters::to_json(&self.tokens));
+        object.raw("blobs_fetched", &self.blobs.fetched.to_string());
+        object.raw("blobs_failed", &self.blobs.failed.to_string());
         if let Some(fault) = &self.fault {
             object.raw("fault", &fault.to_json());
         }
@@ -112,6 +116,7 @@ impl From<core::Status> for AccountStatus {
             queued: session.map_or(0, |s| s.queued),
             ignored: session.map_or(0, |s| s.ignored),
             tokens: session.map(|s| s.tokens).unwrap_or_default(),
+            blobs: session.map(|s| s.blobs).unwrap_or_default(),
             fault: status.fault.map(Into::into),
         }
     }
@@ -141,12 +146,17 @@ mod tests {
             queued: 2,
             ignored: 3,
             tokens: Counters::default(),
+            blobs: Blobs {
+                fetched: 4,
+                failed: 5,
+            },
             fault: None,
         };
         let json: serde_json::Value = serde_json::from_str(&status.to_json()).unwrap();
         let expected = serde_json::json!({
             "phase": "waiting", "jid": "49:2@s.whatsapp.net", "retry_at": 7,
-            "outbox": 1, "queued": 2, "ignored": 3, "tokens": json["tokens"]
+            "outbox": 1, "queued": 2, "ignored": 3, "tokens": json["tokens"],
+            "blobs_fetched": 4, "blobs_failed": 5
         });
         assert_eq!(json, expected);
         assert_eq!(json["tokens"]["older"], 0);

@@ -55,6 +55,10 @@ pub enum Status {
     BadAccountName = 23,
     /// Bytes handed in do not decode.
     BadBytes = 24,
+    /// A pairing code has eight symbols, without 0, I, O and U.
+    BadCode = 25,
+    /// A phone number in international form has 7 to 15 digits.
+    BadNumber = 26,
     /// A bug in sendpath; please report the message.
     Bug = 99,
     /// Another process holds the store's lock.
@@ -163,7 +167,7 @@ impl Status {
     /// Every status, for tables and tests.
     ///
     /// cbindgen:ignore
-    pub const ALL: [Self; 59] = [
+    pub const ALL: [Self; 61] = [
         Self::Ok,
         Self::NullPointer,
         Self::InvalidArgument,
@@ -183,6 +187,8 @@ impl Status {
         Self::BadMessageId,
         Self::BadAccountName,
         Self::BadBytes,
+        Self::BadCode,
+        Self::BadNumber,
         Self::Bug,
         Self::StoreBusy,
         Self::StoreCorrupt,
@@ -270,6 +276,8 @@ impl Status {
             Self::BadMessageId => "BAD_MESSAGE_ID",
             Self::BadAccountName => "BAD_ACCOUNT_NAME",
             Self::BadBytes => "BAD_BYTES",
+            Self::BadCode => "BAD_CODE",
+            Self::BadNumber => "BAD_NUMBER",
             Self::Bug => "BUG",
             Self::StoreBusy => "STORE_BUSY",
             Self::StoreCorrupt => "STORE_CORRUPT",

@@ -92,6 +92,18 @@ class Account:
         with errors.translated():
             self._native.connect()
 
+    def pair_by_code(self, number: str, code: str | None = None) -> None:
+        """Links by a code that the user types into the phone with that number, instead of scanning:
+        :class:`PairCode` shows it, after :meth:`connect`. ``code`` is the program's own code, eight
+        symbols of ``123456789ABCDEFGHJKLMNPQRSTVWXYZ``; ``None`` for a random one. It ends as
+        :class:`Paired` or :class:`PairFailed`; do not ask in a loop, the server throttles a number for
+        hours.
+
+        Raises :class:`Misuse` for a bad number or code.
+        """
+        with errors.translated():
+            self._native.pair_by_code(number, code)
+
     def disconnect(self) -> None:
         """Closes the connection and stays offline."""
         with errors.translated():
@@ -227,5 +239,5 @@ def _close_engines() -> None:
     for engine in list(_open_engines):
         try:
             engine._native.shutdown()
-        except native.NativeError:
+        except errors.NativeError:
             pass  # a forked child: the threads are its parent's

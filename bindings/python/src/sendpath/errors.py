@@ -6,8 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum, StrEnum
+from typing import cast
 
 from ._native import sendpath_uniffi as native
+
+#: What the generated code raises. It declares the name twice, so type checkers have to be told.
+NativeError = cast("type[Exception]", native.NativeError)
 
 
 class Status(IntEnum):
@@ -32,6 +36,8 @@ class Status(IntEnum):
     BAD_MESSAGE_ID = 22
     BAD_ACCOUNT_NAME = 23
     BAD_BYTES = 24
+    BAD_CODE = 25
+    BAD_NUMBER = 26
     BUG = 99
     STORE_BUSY = 100
     STORE_CORRUPT = 101
@@ -218,7 +224,7 @@ def translated() -> Iterator[None]:
     """Exceptions of the generated code become ours."""
     try:
         yield
-    except native.NativeError as error:
+    except NativeError as error:
         details: native.ErrorDetails = getattr(error, "details")
         raise from_details(details) from None
     except native.InternalError as error:

@@ -109,10 +109,21 @@ class Overflow(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class PairCode(Event):
+    """Let the user type the code into the phone; it replaces the one before."""
+
+    code: str = field(repr=False)
+    #: For how long the phone takes it.
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
 class PairFailed(Event):
     """Pairing ended without a link."""
 
     reason: str
+    #: The server's code.
+    code: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +220,16 @@ class HistoryApplied(Event):
     salt: bool
 
 
+@dataclass(frozen=True, slots=True)
+class HistoryFailed(Event):
+    """A part of the phone's history could not be had or read."""
+
+    #: ``content``, ``fetch`` or ``other``.
+    reason: str
+    #: For people.
+    message: str
+
+
 async def next_of(queue: native.Account | native.Guest) -> Event | None:
     """The next event; ``None`` after the last one. A cancelled call takes no event with it."""
     try:
@@ -241,7 +262,9 @@ def of(event: object) -> Event:
         case kind.PAIRED():
             return Paired(event.jid, event.lid)
         case kind.PAIR_FAILED():
-            return PairFailed(event.reason)
+            return PairFailed(event.reason, event.code)
+        case kind.PAIR_CODE():
+            return PairCode(event.code, event.seconds)
         case kind.RECEIPT():
             time = errors.instant(event.time)
             return Receipt(tuple(event.ids), event.sender, event.what, time)
@@ -268,6 +291,8 @@ def of(event: object) -> Event:
                 event.mappings,
                 event.salt,
             )
+        case kind.HISTORY_FAILED():
+            return HistoryFailed(event.reason, event.message)
         case kind.OVERFLOW():
             return Overflow(event.dropped)
         case kind.OTHER():

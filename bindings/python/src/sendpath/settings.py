@@ -36,6 +36,8 @@ class AccountOptions(TypedDict, total=False):
     documents: Documents | None
     #: Honour the server if it switches tokens on messages off; newest clients do not.
     strict_props: bool
+    #: Messages carry a token by which recipients can prove to the server what was sent.
+    reporting_tokens: bool
     #: Events that wait for a slow program before they are dropped and counted.
     event_capacity: int | None
     #: Sends without an outcome; more are refused.
@@ -54,6 +56,7 @@ def account_config(options: AccountOptions) -> native.AccountConfig:
         version=None if version is None else list(version),
         documents=documents_of(options.get("documents")),
         strict_props=options.get("strict_props", False),
+        reporting_tokens=options.get("reporting_tokens", False),
         event_capacity=options.get("event_capacity"),
         max_pending=options.get("max_pending"),
     )

@@ -57,6 +57,10 @@ class AccountStatus:
     ignored: int
     #: What the token machine left aside.
     tokens: TokenCounters
+    #: Blobs that were fetched, verified and opened.
+    blobs_fetched: int
+    #: Blobs that were not to be had.
+    blobs_failed: int
     #: Why the session is being rebuilt, if it is.
     fault: errors.SendpathError | None
 
@@ -84,6 +88,8 @@ def account_status(status: native.AccountStatus) -> AccountStatus:
         queued=status.queued,
         ignored=status.ignored,
         tokens=_counters(status.tokens),
+        blobs_fetched=status.blobs_fetched,
+        blobs_failed=status.blobs_failed,
         fault=None if status.fault is None else errors.from_details(status.fault),
     )
 

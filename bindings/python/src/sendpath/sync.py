@@ -72,6 +72,10 @@ class Account:
         """As :meth:`sendpath.Account.connect`."""
         self._inner.connect()
 
+    def pair_by_code(self, number: str, code: str | None = None) -> None:
+        """As :meth:`sendpath.Account.pair_by_code`."""
+        self._inner.pair_by_code(number, code)
+
     def disconnect(self) -> None:
         """As :meth:`sendpath.Account.disconnect`."""
         self._inner.disconnect()

@@ -16,6 +16,19 @@ public class Account internal constructor(private val inner: NativeAccount) : Au
     /** Dials and stays connected; returns at once. Without a link, [Event.PairQr] comes first. */
     public fun connect(): Unit = translated { inner.connect() }
 
+    /**
+     * Links by a code that the user types into the phone with that number, instead of scanning:
+     * [Event.PairCode] shows it, after [connect]. It ends as [Event.Paired] or [Event.PairFailed]; do
+     * not ask in a loop, the server throttles a number for hours.
+     *
+     * @param code the program's own code, eight symbols of `123456789ABCDEFGHJKLMNPQRSTVWXYZ`; null for
+     *   a random one
+     * @throws MisuseException the number or the code is not one
+     */
+    @JvmOverloads
+    public fun pairByCode(number: String, code: String? = null): Unit =
+        translated { inner.pairByCode(number, code) }
+
     /** Closes the connection and stays offline. */
     public fun disconnect(): Unit = translated { inner.disconnect() }
 

@@ -27,6 +27,8 @@ public enum class Status(public val number: Int) {
     BAD_MESSAGE_ID(22),
     BAD_ACCOUNT_NAME(23),
     BAD_BYTES(24),
+    BAD_CODE(25),
+    BAD_NUMBER(26),
     BUG(99),
     STORE_BUSY(100),
     STORE_CORRUPT(101),

@@ -57,7 +57,18 @@ public sealed interface Event {
     public data class Paired(val jid: String, val lid: String?) : Event
 
     /** Pairing ended without a link. */
-    public data class PairFailed(val reason: String) : Event
+    public data class PairFailed(
+        val reason: String,
+        /** The server's code. */
+        val code: Long?,
+    ) : Event
+
+    /** Let the user type [code] into the phone, which takes it for [seconds]; it replaces the one before. */
+    public class PairCode internal constructor(public val code: String, public val seconds: Long) :
+        Event {
+        /** Without the code: whoever has it can link. */
+        override fun toString(): String = "PairCode(seconds=$seconds)"
+    }
 
     /** Show [text] as a QR code for [seconds]; it replaces the one before. */
     public class PairQr internal constructor(public val text: String, public val seconds: Long) :
@@ -120,6 +131,14 @@ public sealed interface Event {
         val mappings: Long,
         /** The salt of cstokens was taken over. */
         val salt: Boolean,
+    ) : Event
+
+    /** A part of the phone's history could not be had or read. */
+    public data class HistoryFailed(
+        /** `content`, `fetch` or `other`. */
+        val reason: String,
+        /** For people. */
+        val message: String,
     ) : Event
 
     /** The server took these messages while the account is locked, and nobody has confirmed them. */
@@ -187,6 +206,7 @@ internal fun NativeEvent.toEvent(): Event =
         is NativeEvent.Disconnected -> Event.Disconnected(end.toEnd())
         is NativeEvent.HistoryApplied ->
             Event.HistoryApplied(conversations, tokens, senderTimes, mappings, salt)
+        is NativeEvent.HistoryFailed -> Event.HistoryFailed(reason, message)
         is NativeEvent.IdentityChanged -> Event.IdentityChanged(peer)
         is NativeEvent.LoggedOut -> Event.LoggedOut(end.toEnd())
         is NativeEvent.MayRetry -> Event.MayRetry(peer, ids)
@@ -198,7 +218,8 @@ internal fun NativeEvent.toEvent(): Event =
         is NativeEvent.Outcome ->
             Event.SendEnded(op.toLong(), id, time?.let(::instant), attached, error?.exception())
         is NativeEvent.Overflow -> Event.Overflow(dropped)
-        is NativeEvent.PairFailed -> Event.PairFailed(reason)
+        is NativeEvent.PairCode -> Event.PairCode(code, seconds)
+        is NativeEvent.PairFailed -> Event.PairFailed(reason, code)
         is NativeEvent.PairQr -> Event.PairQr(text, seconds)
         is NativeEvent.Paired -> Event.Paired(jid, lid)
         is NativeEvent.Presence ->

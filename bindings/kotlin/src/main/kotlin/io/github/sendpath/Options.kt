@@ -26,6 +26,8 @@ constructor(
     public val clockTolerance: Duration? = null,
     /** Sends without an outcome; more are refused. */
     public val maxPending: Int? = null,
+    /** Messages carry a token by which recipients can prove to the server what was sent. */
+    public val reportingTokens: Boolean = false,
 ) {
     internal fun native(): NativeConfig =
         NativeConfig(
@@ -36,6 +38,7 @@ constructor(
             version = version?.map { it.toUInt() },
             documents = documents?.native(),
             strictProps = strictProps,
+            reportingTokens = reportingTokens,
             eventCapacity = capacity("eventCapacity", eventCapacity),
             maxPending = capacity("maxPending", maxPending),
         )

@@ -23,6 +23,10 @@ public data class AccountStatus(
     val ignored: Long,
     /** What the token machine left aside. */
     val tokens: TokenCounters,
+    /** Blobs that were fetched, verified and opened. */
+    val blobsFetched: Long,
+    /** Blobs that were not to be had. */
+    val blobsFailed: Long,
     /** Why the session is being rebuilt, if it is. */
     val fault: SendpathException?,
 )
@@ -73,6 +77,8 @@ internal fun NativeAccountStatus.toStatus() =
         queued = queued.toLong(),
         ignored = ignored.toLong(),
         tokens = tokens.toCounters(),
+        blobsFetched = blobsFetched.toLong(),
+        blobsFailed = blobsFailed.toLong(),
         fault = fault?.exception(),
     )
 

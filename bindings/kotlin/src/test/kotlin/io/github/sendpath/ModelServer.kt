@@ -40,6 +40,7 @@ internal class ModelServer : AutoCloseable {
         check("\"met\":true" in reply) { condition }
     }
 
+    @JvmOverloads
     fun options(strictProps: Boolean = false) =
         AccountOptions(serverUrl = url, serverRootKey = rootKey, strictProps = strictProps)
 

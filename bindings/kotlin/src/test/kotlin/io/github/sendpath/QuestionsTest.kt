@@ -109,6 +109,24 @@ class QuestionsTest {
     }
 
     @Test
+    fun `a typed code links`() = ModelServer().use { server ->
+        within {
+            Engine.open(store(folder)).use { engine ->
+                val account = engine.account("main", server.options())
+                val number = thrown<MisuseException> { account.pairByCode("12") }
+                assertEquals(Status.BAD_NUMBER, number.status)
+                account.connect()
+                account.pairByCode("+15550100001", "ABCDEFGH")
+                val shown = account.until<Event.PairCode>()
+                assertEquals("ABCD-EFGH" to 180L, shown.code to shown.seconds)
+                server.order("type_code", """"code": "${shown.code}"""")
+                account.until<Event.Paired>()
+                account.until<Event.Connected>()
+            }
+        }
+    }
+
+    @Test
     fun `questions need a link and an address`() = within {
         Engine.open(store(folder)).use { engine ->
             val account = engine.account("main")
