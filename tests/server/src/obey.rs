@@ -19,7 +19,7 @@ use crate::world::World;
 const DEFAULT_PN: &str = "15550100001";
 const DEFAULT_LID: &str = "900100001";
 
-type Obeyed = Result<Reply, String>;
+pub(crate) type Obeyed = Result<Reply, String>;
 
 impl World {
     /// Obeys everything but `WaitFor`, which needs no change of the world.
@@ -389,32 +389,6 @@ impl World {
             command => return self.set_limits(command),
         }
         Ok(Reply::Done)
-    }
-
-    fn obey_about_app_state(&mut self, command: Command) -> Obeyed {
-        match command {
-            Command::ChangeAppState {
-                account,
-                collection,
-                changes,
-                fresh_key,
-                fault,
-                push,
-            } => {
-                let account = self.account(account.as_deref())?;
-                self.change_app_state(account, &collection, &changes, fresh_key, fault)?;
-                if push {
-                    self.push_server_sync(account, &collection);
-                }
-                Ok(Reply::Done)
-            }
-            Command::ShareKeys { account } => {
-                let account = self.account(account.as_deref())?;
-                let id = self.share_keys(account)?;
-                Ok(Reply::Sent { id })
-            }
-            _ => Err("not about app state".into()),
-        }
     }
 
     fn set_limits(&mut self, command: Command) -> Obeyed {

@@ -7,6 +7,7 @@
 //! Source: spec 10.8, 10.11, 10.12. The phone and the server are one here, but the server's part never
 //! looks into a patch.
 
+mod obey;
 pub(crate) mod schema;
 mod seal;
 

@@ -1,0 +1,34 @@
+//! Commands about app state.
+
+use crate::command::Command;
+use crate::obey::Obeyed;
+use crate::reply::Reply;
+use crate::world::World;
+
+impl World {
+    pub(crate) fn obey_about_app_state(&mut self, command: Command) -> Obeyed {
+        match command {
+            Command::ChangeAppState {
+                account,
+                collection,
+                changes,
+                fresh_key,
+                fault,
+                push,
+            } => {
+                let account = self.account(account.as_deref())?;
+                self.change_app_state(account, &collection, &changes, fresh_key, fault)?;
+                if push {
+                    self.push_server_sync(account, &collection);
+                }
+                Ok(Reply::Done)
+            }
+            Command::ShareKeys { account } => {
+                let account = self.account(account.as_deref())?;
+                let id = self.share_keys(account)?;
+                Ok(Reply::Sent { id })
+            }
+            _ => Err("not about app state".into()),
+        }
+    }
+}
