@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sendpath_e2e::{ALICE, BOB, CAROL, OWN, Person, World, outcome};
 use sendpath_engine::SendOptions;
-use sendpath_model_server::{Command, Condition, DropWhen, Gate, NodeJson, Received};
+use sendpath_model_server::{AckMode, Command, Condition, DropWhen, Gate, NodeJson, Received};
 use sendpath_protocol::event::{Event, IncomingMessage};
 use sendpath_protocol::verdict::{Cause, Outcome};
 
@@ -391,4 +391,41 @@ fn many_messages_to_a_group_keep_their_order() {
     let options = SendOptions::default();
     assert!(world.account.send_text("g.us", "x", options).is_err());
     world.no_violations();
+}
+
+#[test]
+fn a_burst_of_first_messages_brings_the_key_once() {
+    let world = world(true);
+    let mode = |mode| Command::AckMode {
+        account: None,
+        mode,
+    };
+    world.order(mode(AckMode::Hold));
+    let sendings = ["one", "two", "three"].map(|text| world.start(GROUP, text));
+    world.wait_for(Condition::Messages { count: 1 });
+    world.order(mode(AckMode::Normal));
+    world.order(Command::ReleaseAcks { account: None });
+    for sending in &sendings {
+        assert!(matches!(outcome(sending), Outcome::Accepted { .. }));
+    }
+    assert_eq!(texts(&world.received(BOB.0)), ["one", "two", "three"]);
+    for text in ["two", "three"] {
+        assert_eq!(got(&world, BOB, text)[&0], kinds(&["skmsg"]));
+    }
+    world.no_violations();
+}
+
+#[test]
+fn a_burst_whose_first_message_is_refused_brings_the_key_with_the_next_one() {
+    let world = world(true);
+    world.order(Command::NackNext {
+        account: None,
+        code: 479,
+        count: 1,
+    });
+    let sendings = ["one", "two", "three"].map(|text| world.start(GROUP, text));
+    let outcomes = sendings.each_ref().map(outcome);
+    assert!(matches!(outcomes[0], Outcome::Refused(_)));
+    assert_eq!(got(&world, BOB, "two")[&0], kinds(&["pkmsg", "skmsg"]));
+    assert_eq!(texts(&world.received(BOB.0)), ["two", "three"]);
 }

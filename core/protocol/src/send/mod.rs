@@ -76,6 +76,8 @@ pub enum Stage {
     Ready,
     /// The LID of a phone number.
     Resolving(PeerKey),
+    /// The answer to an earlier message that brings our key to its group; not longer than that.
+    Spreading(Mono),
 }
 
 /// Questions already answered for one message, whether the answer helped or not.
@@ -85,6 +87,8 @@ pub struct Asked {
     pub lid: bool,
     /// The AB props.
     pub props: bool,
+    /// Whether the key of its group has arrived.
+    pub spread: bool,
     /// The server says that the number is on WhatsApp.
     pub registered: bool,
     /// The metadata of its group.
@@ -126,7 +130,7 @@ impl Outgoing {
     /// The instants at which something happens to it by itself.
     pub fn deadlines(&self) -> impl Iterator<Item = Mono> {
         let props = match self.stage {
-            Stage::Props(until) => Some(until),
+            Stage::Props(until) | Stage::Spreading(until) => Some(until),
             _ => None,
         };
         self.deadline.into_iter().chain(props)
@@ -136,6 +140,14 @@ impl Outgoing {
     pub fn resume_props(&mut self, came: bool, now: Mono) {
         if matches!(self.stage, Stage::Props(until) if came || until <= now) {
             self.asked.props = true;
+            self.stage = Stage::Ready;
+        }
+    }
+
+    /// An earlier message to its group was answered, or it waited long enough for that at `now`.
+    pub fn resume_spread(&mut self, answered: bool, now: Mono) {
+        if matches!(self.stage, Stage::Spreading(until) if answered || until <= now) {
+            self.asked.spread = true;
             self.stage = Stage::Ready;
         }
     }
@@ -209,6 +221,19 @@ mod tests {
         assert_eq!((message.stage, message.asked.props), (Stage::Ready, true));
         let mut message = outgoing(Stage::Props(Mono(5)));
         message.resume_props(true, Mono(1));
+        assert_eq!(message.stage, Stage::Ready);
+    }
+
+    #[test]
+    fn a_message_waits_for_the_key_of_its_group_but_not_for_ever() {
+        let mut message = outgoing(Stage::Spreading(Mono(5)));
+        assert_eq!(message.deadlines().min(), Some(Mono(5)));
+        message.resume_spread(false, Mono(4));
+        assert_eq!(message.stage, Stage::Spreading(Mono(5)));
+        message.resume_spread(false, Mono(5));
+        assert_eq!((message.stage, message.asked.spread), (Stage::Ready, true));
+        let mut message = outgoing(Stage::Spreading(Mono(5)));
+        message.resume_spread(true, Mono(1));
         assert_eq!(message.stage, Stage::Ready);
     }
 

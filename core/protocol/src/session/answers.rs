@@ -32,6 +32,7 @@ impl Session {
         }
         for send in &mut self.sends {
             send.resume_props(false, now);
+            send.resume_spread(false, now);
         }
         let online = self.phase == Phase::Online;
         for (op, id) in self.outbox.tick(cx, &self.slot, online)? {
@@ -64,9 +65,10 @@ impl Session {
             return Ok(());
         };
         match ack.number::<u16>("error") {
-            None if ack.value("error").is_none() => self.accepted(cx, ack, id),
-            code => self.nacked(cx, &id, code.unwrap_or(0)),
+            None if ack.value("error").is_none() => self.accepted(cx, ack, id.clone())?,
+            code => self.nacked(cx, &id, code.unwrap_or(0))?,
         }
+        self.spread_ended(cx, &id)
     }
 
     fn accepted(&mut self, cx: &mut Cx<'_>, ack: &Node, id: MessageId) -> Result<(), Fault> {

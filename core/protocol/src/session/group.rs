@@ -26,6 +26,7 @@ use crate::session::sending::Look;
 use crate::session::{Phase, Session};
 use crate::signal::padding;
 use crate::signal::senderkey::{self, OwnSenderKey};
+use crate::time::Millis;
 use crate::txn::{Cx, blocks};
 use crate::verdict::{Attached, Cause, MessageId, Refusal, WhyNot};
 use crate::{devices, pb, signal, wap};
@@ -33,6 +34,11 @@ use crate::{devices, pb, signal, wap};
 /// Messages after which our key of a group changes. Fewer spread keys more often, more let whoever
 /// got hold of one read longer.
 const ROTATE_AT: u32 = 1000;
+
+/// How long a message waits for the answer to one that brings our key to the same group. A burst of
+/// first messages would else bring it with each of them. Shorter encrypts more often for everybody,
+/// longer holds back a chat whose first message is lost.
+const SPREAD: Millis = Millis::from_secs(10);
 
 /// A group message that has all it needs to know.
 struct Ready {
@@ -100,6 +106,10 @@ impl Session {
             return refuse(send.id, Cause::NoRecipientDevice);
         }
         let ready = self.with_key(cx, &send.to, group.mode, own, plan)?;
+        if self.spreading.contains_key(&send.to) && !ready.cold.is_empty() && !send.asked.spread {
+            send.stage = Stage::Spreading(cx.now.mono.plus(SPREAD));
+            return Ok(Look::Waits(send));
+        }
         let keyless = self.without_session(cx, ready.cold.iter().chain(&ready.own_devices))?;
         let open: BTreeSet<DeviceAddress> = keyless.difference(&send.asked.keys).cloned().collect();
         if !open.is_empty() {
@@ -195,6 +205,9 @@ impl Session {
             phash: ready.phash,
             anew: send.op.is_none(),
         };
+        if !spread.devices.is_empty() {
+            self.spreading.insert(ready.group.clone(), send.id.clone());
+        }
         let now = self.server_now(cx);
         let nothing = Attached::Nothing(WhyNot::NotEligible);
         let record = OutboxRecord::new(&send.id, &ready.group, wap::encode(&node), now, nothing)
@@ -258,6 +271,25 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// A message was answered; those that waited for the key it brought go on.
+    pub(super) fn spread_ended(&mut self, cx: &mut Cx<'_>, id: &MessageId) -> Result<(), Fault> {
+        let mut groups = self.spreading.iter();
+        let ended = groups.find(|(_, bringer)| *bringer == id);
+        let Some(group) = ended.map(|(group, _)| group.clone()) else {
+            return Ok(());
+        };
+        // A busy server takes the same bytes later, and one built anew brings the key, too.
+        if self.outbox.holds(id) {
+            return Ok(());
+        }
+        self.spreading.remove(&group);
+        let waiting = self.sends.iter_mut().filter(|send| send.to == group);
+        for send in waiting {
+            send.resume_spread(true, cx.now.mono);
+        }
+        self.progress(cx)
     }
 
     /// The server has refused a message; true when it is a group message that is built anew.

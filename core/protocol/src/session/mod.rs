@@ -36,6 +36,7 @@ use crate::effect::{Effect, OpId, Reconnect, Stanza};
 use crate::error::{Fault, StoreError};
 use crate::event::{DisconnectReason, Event};
 use crate::inbox::Inbox;
+use crate::jid::Jid;
 use crate::login;
 use crate::noise::{Link, LinkConfig};
 use crate::pair::Pairing;
@@ -79,6 +80,8 @@ pub struct Session {
     /// The instant of the last input.
     last: Option<Now>,
     retries: retry::Counts,
+    /// Groups to which a message without an answer brings our key.
+    spreading: BTreeMap<Jid, MessageId>,
     /// How often we encrypted a group message anew, by device.
     answered_retries: retry::Counts,
     rekeys: Vec<rekey::Rekey>,
@@ -125,6 +128,7 @@ impl Session {
                 refused: BTreeMap::new(),
                 last: None,
                 retries: retry::Counts::default(),
+                spreading: BTreeMap::new(),
                 answered_retries: retry::Counts::default(),
                 rekeys: Vec::new(),
                 media: media::Media::default(),
@@ -396,6 +400,7 @@ impl Session {
         for purpose in self.iqs.drain() {
             self.answered(cx, purpose, IqEnd::Disconnected)?;
         }
+        self.spreading.clear();
         for send in &mut self.sends {
             send.restart();
         }

@@ -175,7 +175,8 @@ impl Session {
             return Ok(None);
         };
         if groups::is_group(&chat) {
-            if group.is_none_or(|group| group != chat) {
+            let here = group.is_some_and(|group| group == chat);
+            if !here || !self.is_member(cx, &chat, &address)? {
                 self.ignored += 1;
             } else if !ready {
                 return Ok(Some(address));
@@ -266,7 +267,7 @@ impl Session {
             return Ok(());
         };
         let answers = self.answered_retries.next(id, from, 1);
-        if answers > MOST_RESENDS || !self.is_member(cx, &group, &address)? {
+        if answers > MOST_RESENDS {
             self.ignored += 1;
             return Ok(());
         }
