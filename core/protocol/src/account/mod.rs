@@ -273,6 +273,11 @@ impl Account {
         self.pull(cx, Question::NewChatCapping, Reason::Host);
     }
 
+    /// Answers without props, and values of props that were left out.
+    pub const fn ignored(&self) -> u64 {
+        self.props.ignored()
+    }
+
     /// What was left aside so far.
     pub const fn counters(&self) -> &Counters {
         self.tokens.counters()

@@ -167,7 +167,7 @@ impl Guest {
 
     /// Facts that made no sense here and changed nothing.
     pub const fn ignored(&self) -> u64 {
-        self.ignored
+        self.ignored + self.account.ignored()
     }
 
     fn server_now(&self, cx: &Cx<'_>) -> UnixSeconds {

@@ -37,8 +37,11 @@ impl Guest {
     }
 
     fn ack_stanza(&mut self, cx: &mut Cx<'_>, ack: &Node) -> Result<(), Fault> {
-        let id = ack.text("id").and_then(|id| MessageId::parse(&id));
-        let Some(id) = id.filter(|_| ack.is("class", "message")) else {
+        if !ack.is("class", "message") {
+            return Ok(());
+        }
+        let Some(id) = ack.text("id").and_then(|id| MessageId::parse(&id)) else {
+            self.ignored += 1;
             return Ok(());
         };
         let code = ack.value("error").map(|_| ack.number("error").unwrap_or(0));

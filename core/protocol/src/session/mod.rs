@@ -283,7 +283,7 @@ impl Session {
             lid: paired.and_then(|paired| paired.lid.clone()),
             outbox: self.outbox.len(),
             queued: self.sends.len(),
-            ignored: self.ignored,
+            ignored: self.ignored + self.account.as_ref().map_or(0, Account::ignored),
             blobs: self.media.counted,
             app_state: *self.app_state.counters(),
             tokens: self

@@ -154,6 +154,56 @@ fn a_stopped_guest_takes_facts_and_asks_for_nothing() {
 }
 
 #[test]
+fn a_stopped_guest_asks_for_nothing_whatever_it_is_told() {
+    let mut host = Host::new();
+    host.hand("A", LID);
+    let issue = host.issues().remove(0);
+    host.tell(Fact::Stop);
+    let abprops = Node::new("notification")
+        .attr("type", "server")
+        .child(Node::new("abprops"));
+    let facts = [
+        Fact::Backlog(true),
+        Fact::Backlog(false),
+        Fact::Connected,
+        Fact::RefreshLimits,
+        Fact::IdentityChanged(jid(LID)),
+        Fact::Stanza(Box::new(abprops)),
+        Fact::Props(vec![(909, "26".into())]),
+        Fact::Disconnected,
+        Fact::Connected,
+        Fact::WorkDone {
+            id: issue.id,
+            end: WorkEnd::Taken,
+        },
+        Fact::Forget,
+        Fact::Backlog(false),
+    ];
+    for (number, fact) in facts.into_iter().enumerate() {
+        host.tell(fact);
+        host.hand(&format!("M{number}"), OTHER);
+        host.pass(100);
+        host.tell(Fact::Tick);
+        assert_eq!(host.work(), [], "after fact {number}");
+        assert_eq!(host.guest.deadline(), None, "after fact {number}");
+    }
+}
+
+#[test]
+fn what_makes_no_sense_is_counted() {
+    let mut host = Host::new();
+    let props = host.work().remove(0);
+    let before = host.guest.ignored();
+    host.done(props.id, WorkEnd::Taken);
+    let ack = Node::new("ack").attr("class", "message");
+    host.tell(Fact::Stanza(Box::new(ack)));
+    host.tell(Fact::Mapping(jid(LID), jid(OTHER)));
+    host.tell(Fact::History(vec![1, 2, 3]));
+    host.gives(LID, "", NOW);
+    assert_eq!(host.guest.ignored(), before + 5);
+}
+
+#[test]
 fn no_number_of_work_comes_twice_in_the_life_of_a_store() {
     let mut host = Host::new();
     let mut seen = BTreeSet::new();
