@@ -2,13 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use sendpath_e2e::{ALICE, BOB, NOW, World, attached, outcome, store_in};
 use sendpath_model_server::{
     Command, Condition, Config, Failure, Gate, HistoryChat, IqError, NodeJson,
 };
 use sendpath_protocol::event::{DisconnectReason, Event};
-use sendpath_protocol::verdict::{Attached, WhyNot};
+use sendpath_protocol::verdict::{Attached, Cause, WhyNot};
 
 /// Between the cutoffs of 4 and 26 buckets.
 const BETWEEN: i64 = 1_775_000_000;
@@ -259,6 +260,49 @@ fn scenario_42_a_resend_carries_the_token_that_is_valid_then() {
     world.wait_for(Condition::Messages { count: 2 });
     let shown: Vec<_> = world.judged().into_iter().map(|m| m.tctoken).collect();
     assert_eq!(shown, [Some(old), Some(new)]);
+    world.no_violations();
+}
+
+#[test]
+fn scenario_50_a_refused_token_is_marked_kept_and_attached() {
+    let world = World::settled("memory:");
+    world.add(ALICE, Gate::Token);
+    let token = world.give_token(ALICE, None);
+    attached(world.send(ALICE.0, "the chat is open"));
+    world.order(Command::NackNext {
+        account: None,
+        code: 463,
+        count: 1,
+    });
+    let refusal = world.refused(ALICE.0, "refused all the same");
+    assert_eq!(refusal.cause, Cause::TokenRefused);
+    assert_eq!(world.judged().len(), 2, "it is not sent again");
+    assert!(world.explain(ALICE.0).token.unwrap().suspect);
+    attached(world.send(ALICE.0, "once more"));
+    assert_eq!(world.judged()[2].tctoken.as_deref(), Some(&*token));
+    world.no_violations();
+}
+
+#[test]
+fn scenario_58_an_issue_cut_off_by_the_end_comes_back_with_the_next_message() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = World::at_now(&store_in(folder.path()));
+    world.add(ALICE, Gate::Open);
+    world.order(silent(ISSUE, 1));
+    world.send(ALICE.0, "hello");
+    let kind = ISSUE.into();
+    world.wait_for(Condition::Iq { kind, count: 1 });
+    let start = Instant::now();
+    world.engine.close().unwrap();
+    assert!(start.elapsed() < Duration::from_secs(2));
+    world.wait_for(Condition::Disconnected { account: None });
+    let frames = world.frames();
+    world.pass(120);
+    assert_eq!(world.frames(), frames, "nothing is written after the end");
+    world.restart();
+    assert_eq!(world.explain(ALICE.0).sender, None);
+    world.send(ALICE.0, "hello again");
+    issues(&world, 1);
     world.no_violations();
 }
 
