@@ -1,7 +1,7 @@
 //! App state over the wire: keys from the phone, the salt of cstokens, our own name.
 
 use sendpath_e2e::{ALICE, BOB, Person, World, attached, store_in};
-use sendpath_model_server::{Command, Gate, NodeJson, PatchFault, RowChange};
+use sendpath_model_server::{Command, Condition, Gate, NodeJson, PatchFault, RowChange};
 use sendpath_protocol::crypto::symmetric::hmac_sha256;
 use sendpath_protocol::event::Event;
 use sendpath_protocol::verdict::Attached;
@@ -27,6 +27,7 @@ fn change(collection: &str, changes: Vec<RowChange>) -> Command {
         collection: collection.into(),
         changes,
         fresh_key: false,
+        external: false,
         fault: None,
         push: true,
     }
@@ -140,6 +141,7 @@ fn a_patch_that_was_tampered_with_changes_nothing() {
             collection: "regular_high".into(),
             changes: vec![salt(Some([2; 32]))],
             fresh_key: false,
+            external: false,
             fault: Some(fault),
             push: true,
         });
@@ -164,6 +166,7 @@ fn a_wrong_mac_over_all_rows_does_not_loop() {
         collection: "regular_high".into(),
         changes: vec![salt(Some([2; 32]))],
         fresh_key: false,
+        external: false,
         fault: Some(PatchFault::SnapshotMac),
         push: true,
     });
@@ -192,6 +195,7 @@ fn a_key_that_is_missing_is_asked_of_the_phone() {
         collection: "regular_high".into(),
         changes: vec![salt(Some([2; 32]))],
         fresh_key: true,
+        external: false,
         fault: None,
         push: true,
     });
@@ -200,5 +204,48 @@ fn a_key_that_is_missing_is_asked_of_the_phone() {
     until_now(&world, "After");
     world.send(ALICE.0, "hello");
     assert_eq!(last_cstoken(&world), cstoken([2; 32], ALICE));
+    world.no_violations();
+}
+
+#[test]
+fn snapshots_and_long_patches_come_as_files() {
+    let world = World::linked();
+    world.add(ALICE, Gate::TokenOrCstoken);
+    world.add(BOB, Gate::TokenOrCstoken);
+    let noise = (0..50).map(|n| RowChange {
+        index: vec!["pin_v1".into(), n.to_string()],
+        ..RowChange::default()
+    });
+    world.order(change("regular_high", noise.collect()));
+    world.order(change("regular_high", vec![salt(Some([1; 32]))]));
+    let collection = "regular_high".to_owned();
+    world.order(Command::CompactAppState {
+        account: None,
+        collection: collection.clone(),
+    });
+    world.order(Command::ShareKeys { account: None });
+    let kind = || SYNC.to_owned();
+    // The second question is for what comes behind the snapshot.
+    world.wait_for(Condition::Iq {
+        kind: kind(),
+        count: 2,
+    });
+    world.send(ALICE.0, "hello");
+    assert_eq!(last_cstoken(&world), cstoken([1; 32], ALICE));
+    world.order(Command::ChangeAppState {
+        account: None,
+        collection,
+        changes: vec![salt(Some([2; 32]))],
+        fresh_key: false,
+        external: true,
+        fault: None,
+        push: true,
+    });
+    world.wait_for(Condition::Iq {
+        kind: kind(),
+        count: 4,
+    });
+    world.send(BOB.0, "hello");
+    assert_eq!(last_cstoken(&world), cstoken([2; 32], BOB));
     world.no_violations();
 }

@@ -71,10 +71,17 @@ pub enum Command {
         fresh_key: bool,
         #[serde(default)]
         fault: Option<PatchFault>,
+        #[serde(default)]
+        external: bool,
         #[serde(default = "yes")]
         push: bool,
     },
     ClearViolations,
+    CompactAppState {
+        #[serde(default)]
+        account: Option<String>,
+        collection: String,
+    },
     DropConnection {
         #[serde(default)]
         account: Option<String>,

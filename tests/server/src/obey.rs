@@ -34,9 +34,9 @@ impl World {
             | Command::RetryRequest { .. }
             | Command::SetBehaviour { .. }
             | Command::SetGate { .. } => self.obey_about_peer(command),
-            Command::ChangeAppState { .. } | Command::ShareKeys { .. } => {
-                self.obey_about_app_state(command)
-            }
+            Command::ChangeAppState { .. }
+            | Command::CompactAppState { .. }
+            | Command::ShareKeys { .. } => self.obey_about_app_state(command),
             Command::AddGroup { .. }
             | Command::GroupJoin { .. }
             | Command::GroupLeave { .. }

@@ -42,7 +42,7 @@ impl World {
         repairs: bool,
     ) -> (HistoryNotice, Kept) {
         let media_key: [u8; 32] = self.rng.bytes();
-        let (mut file, sealed) = seal(&media_key, packed);
+        let (mut file, sealed) = seal(&media_key, MediaKind::History, packed);
         let whole = file.clone();
         let mut file_enc_sha256 = sealed.file_enc_sha256;
         match fault {
@@ -160,8 +160,9 @@ impl World {
     }
 }
 
-fn seal(media_key: &[u8; 32], plain: &[u8]) -> (Vec<u8>, Sealed) {
-    let mut encryptor = Encryptor::new(&Secret::new(*media_key), MediaKind::History);
+/// A file as it lies on the servers, and what names it.
+pub(crate) fn seal(media_key: &[u8; 32], kind: MediaKind, plain: &[u8]) -> (Vec<u8>, Sealed) {
+    let mut encryptor = Encryptor::new(&Secret::new(*media_key), kind);
     let mut file = Vec::new();
     encryptor.push(plain, &mut file);
     let sealed = encryptor.finish(&mut file);

@@ -14,6 +14,7 @@ mod seal;
 use std::collections::BTreeMap;
 
 use prost::Message;
+use sendpath_protocol::media::MediaKind;
 use sendpath_protocol::secret::EntropyExt;
 use sendpath_protocol::wap::Node;
 use serde::{Deserialize, Serialize};
@@ -21,11 +22,12 @@ use serde::{Deserialize, Serialize};
 use crate::connection::ConnectionId;
 use crate::iq::Answer;
 use crate::people::{ClientId, PersonId};
+use crate::phone_media;
 use crate::schema::{ChatMessage, ProtocolMessage};
 use crate::world::World;
 use schema::{
-    Action, Bytes, Fingerprint, KeyData, KeyRequest, KeyShare, Mutation, Patch, PushName,
-    SharedKey, Value, Version,
+    Action, Bytes, FileReference, Fingerprint, KeyData, KeyRequest, KeyShare, Mutation, Mutations,
+    Patch, PushName, SharedKey, Snapshot, Value, Version,
 };
 use seal::{Key, Op, Sealed};
 
@@ -81,24 +83,42 @@ pub(crate) struct AppState {
 struct Collection {
     /// Rows by index, each with the key that it is sealed with.
     rows: BTreeMap<String, (Key, Sealed)>,
-    /// Version 1 first.
+    /// The version of the snapshot, and the reference to it.
+    snapshot: (u64, Vec<u8>),
+    /// Behind the snapshot.
     patches: Vec<Vec<u8>>,
 }
 
 impl Collection {
+    /// What a client at version `has` does not know.
+    fn behind(&self, mut answer: Node, has: u64) -> Node {
+        let (first, reference) = &self.snapshot;
+        if has < *first {
+            answer.push(Node::new("snapshot").bytes(reference.clone()));
+        }
+        let known = usize::try_from(has.saturating_sub(*first)).unwrap_or(usize::MAX);
+        let behind = self.patches.get(known..).unwrap_or_default();
+        let page = behind.iter().take(PAGE);
+        let page = page.map(|patch| Node::new("patch").bytes(patch.clone()));
+        let more = if behind.len() > PAGE { "true" } else { "false" };
+        let list = Node::new("patches").children(page);
+        answer.attr("has_more_patches", more).child(list)
+    }
+
     fn version(&self) -> u64 {
-        self.patches.len() as u64
+        self.snapshot.0 + self.patches.len() as u64
     }
 }
 
 impl World {
-    /// The phone changes rows; `fresh_key` seals them with a key that no companion has.
+    /// The phone changes rows; `fresh_key` seals them with a key that no companion has, `external`
+    /// puts them into a file.
     pub(crate) fn change_app_state(
         &mut self,
         account: PersonId,
         name: &str,
         changes: &[RowChange],
-        fresh_key: bool,
+        (fresh_key, external): (bool, bool),
         fault: Option<PatchFault>,
     ) -> Result<(), String> {
         if !NAMES.contains(&name) {
@@ -146,12 +166,63 @@ impl World {
             patch_mac: Some(patch_mac),
             key: Bytes::of(&key.id),
             device_index: Some(0),
+            external: None,
         };
         if fault == Some(PatchFault::ValueMac) {
             spoil(&mut patch);
         }
-        collection.patches.push(patch.encode_to_vec());
+        if external {
+            let mutations = core::mem::take(&mut patch.mutations);
+            patch.external = Some(self.upload(&Mutations { mutations }.encode_to_vec()));
+        }
+        let collections = &mut self.people[account].app_state.collections;
+        if let Some(collection) = collections.get_mut(name) {
+            collection.patches.push(patch.encode_to_vec());
+        }
         Ok(())
+    }
+
+    /// The server makes one snapshot of all patches of a collection.
+    pub(crate) fn compact_app_state(
+        &mut self,
+        account: PersonId,
+        name: &str,
+    ) -> Result<(), String> {
+        let state = &self.people[account].app_state;
+        let (held, key) = state
+            .collections
+            .get(name)
+            .zip(state.keys.last())
+            .ok_or("nothing there")?;
+        let rows = held.rows.values();
+        let hash = seal::hash(rows.clone().map(|(_, sealed)| &sealed.value_mac));
+        let version = held.version();
+        let snapshot = Snapshot {
+            version: Some(Version {
+                number: Some(version),
+            }),
+            rows: rows.map(|(_, sealed)| sealed.row.clone()).collect(),
+            mac: Some(key.snapshot_mac(&hash, version, name)),
+            key: Bytes::of(&key.id),
+        };
+        let reference = self.upload(&snapshot.encode_to_vec()).encode_to_vec();
+        if let Some(held) = self.people[account].app_state.collections.get_mut(name) {
+            held.snapshot = (version, reference);
+            held.patches.clear();
+        }
+        Ok(())
+    }
+
+    fn upload(&mut self, plain: &[u8]) -> FileReference {
+        let media_key: [u8; 32] = self.rng.bytes();
+        let (file, sealed) = phone_media::seal(&media_key, MediaKind::AppState, plain);
+        FileReference {
+            media_key: Some(media_key.to_vec()),
+            direct_path: Some(self.media.store(file)),
+            size: Some(sealed.file_length),
+            sha256: Some(sealed.file_sha256.to_vec()),
+            enc_sha256: Some(sealed.file_enc_sha256.to_vec()),
+        }
     }
 
     fn change_row(
@@ -318,23 +389,18 @@ impl World {
                 return Answer::bad_request();
             }
             let held = self.people[client.person].app_state.collections.get(&name);
-            let patches = held.map_or(&[][..], |held| &held.patches);
-            let version = patches.len() as u64;
+            let version = held.map_or(0, Collection::version);
+            let has = has.unwrap_or(0);
             let answer = Node::new("collection")
                 .attr("name", name.clone())
                 .num("version", version);
-            let from = usize::try_from(has.unwrap_or(0)).unwrap_or(usize::MAX);
-            let Some(behind) = patches.get(from..) else {
+            if has > version {
                 self.violation(connection, "app_state_query", format!("{name} ahead of us"));
                 let error = Node::new("error").attr("code", "400");
                 answers.push(answer.attr("type", "error").child(error));
                 continue;
-            };
-            let page = behind.iter().take(PAGE);
-            let page = page.map(|patch| Node::new("patch").bytes(patch.clone()));
-            let more = if behind.len() > PAGE { "true" } else { "false" };
-            let list = Node::new("patches").children(page);
-            answers.push(answer.attr("has_more_patches", more).child(list));
+            }
+            answers.push(held.map_or(answer.clone(), |held| held.behind(answer, has)));
         }
         Answer::Result(vec![Node::new("sync").children(answers)])
     }

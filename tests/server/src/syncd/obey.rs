@@ -14,13 +14,28 @@ impl World {
                 changes,
                 fresh_key,
                 fault,
+                external,
                 push,
             } => {
                 let account = self.account(account.as_deref())?;
-                self.change_app_state(account, &collection, &changes, fresh_key, fault)?;
+                self.change_app_state(
+                    account,
+                    &collection,
+                    &changes,
+                    (fresh_key, external),
+                    fault,
+                )?;
                 if push {
                     self.push_server_sync(account, &collection);
                 }
+                Ok(Reply::Done)
+            }
+            Command::CompactAppState {
+                account,
+                collection,
+            } => {
+                let account = self.account(account.as_deref())?;
+                self.compact_app_state(account, &collection)?;
                 Ok(Reply::Done)
             }
             Command::ShareKeys { account } => {

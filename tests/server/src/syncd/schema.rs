@@ -46,6 +46,8 @@ pub(crate) struct Patch {
     pub(crate) version: Option<Version>,
     #[prost(message, repeated, tag = "2")]
     pub(crate) mutations: Vec<Mutation>,
+    #[prost(message, optional, tag = "3")]
+    pub(crate) external: Option<FileReference>,
     #[prost(bytes = "vec", optional, tag = "4")]
     pub(crate) snapshot_mac: Option<Vec<u8>>,
     #[prost(bytes = "vec", optional, tag = "5")]
@@ -54,6 +56,38 @@ pub(crate) struct Patch {
     pub(crate) key: Option<Bytes>,
     #[prost(uint32, optional, tag = "8")]
     pub(crate) device_index: Option<u32>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Mutations {
+    #[prost(message, repeated, tag = "1")]
+    pub(crate) mutations: Vec<Mutation>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Snapshot {
+    #[prost(message, optional, tag = "1")]
+    pub(crate) version: Option<Version>,
+    #[prost(message, repeated, tag = "2")]
+    pub(crate) rows: Vec<Row>,
+    #[prost(bytes = "vec", optional, tag = "3")]
+    pub(crate) mac: Option<Vec<u8>>,
+    #[prost(message, optional, tag = "4")]
+    pub(crate) key: Option<Bytes>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct FileReference {
+    #[prost(bytes = "vec", optional, tag = "1")]
+    pub(crate) media_key: Option<Vec<u8>>,
+    #[prost(string, optional, tag = "2")]
+    pub(crate) direct_path: Option<String>,
+    #[prost(uint64, optional, tag = "4")]
+    pub(crate) size: Option<u64>,
+    #[prost(bytes = "vec", optional, tag = "5")]
+    pub(crate) sha256: Option<Vec<u8>>,
+    #[prost(bytes = "vec", optional, tag = "6")]
+    pub(crate) enc_sha256: Option<Vec<u8>>,
 }
 
 #[derive(Clone, PartialEq, Message)]
