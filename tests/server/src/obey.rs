@@ -373,11 +373,6 @@ impl World {
                 let count = self.release_acks(client);
                 return Ok(Reply::Count { count });
             }
-            Command::SetSalt { account, salt } => {
-                let person = self.account(account.as_deref())?;
-                let salt = salt.map(hex::decode).transpose();
-                self.people[person].nct_salt = salt.map_err(|error| error.to_string())?;
-            }
             Command::StreamError { account, kind } => {
                 let client = self.linked(account.as_deref())?;
                 self.end(client, Some(stream_error(kind)))?;

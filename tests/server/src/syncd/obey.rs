@@ -38,6 +38,12 @@ impl World {
                 self.compact_app_state(account, &collection)?;
                 Ok(Reply::Done)
             }
+            Command::SetSalt { account, salt } => {
+                let person = self.account(account.as_deref())?;
+                let salt = salt.map(hex::decode).transpose();
+                self.people[person].nct_salt = salt.map_err(|error| error.to_string())?;
+                Ok(Reply::Done)
+            }
             Command::ShareKeys { account } => {
                 let account = self.account(account.as_deref())?;
                 let id = self.share_keys(account)?;
