@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sendpath_model_server::{Command, Received, Reply};
 use sendpath_protocol::verdict::Outcome;
 
+use crate::script;
 use crate::world::{CONTACTS, World};
 
 type Checked = Result<(), String>;
@@ -15,7 +16,37 @@ pub(crate) fn all(world: &mut World) -> Checked {
     let unlucky = unlucky(world);
     ends_are_true(world, &unlucky, &arrived)?;
     nothing_acked_is_lost(world)?;
-    operations_end_once(world)
+    operations_end_once(world)?;
+    the_newest_token_is_used(world)
+}
+
+/// Each contact that ever gave us a token gets one more message: it carries the last one.
+fn the_newest_token_is_used(world: &mut World) -> Checked {
+    for contact in 0..CONTACTS.len() {
+        let Some(newest) = world.newest[contact].clone() else {
+            continue;
+        };
+        // Answers that the script withheld may still be due; the host tries again.
+        for _ in 0..5 {
+            script::send(world, contact);
+            script::settle(world)?;
+            let last = world.host.ends.last_key_value();
+            if last.is_some_and(|(_, ends)| matches!(ends[..], [Outcome::Accepted { .. }])) {
+                break;
+            }
+        }
+        let Reply::Messages { messages } = world.order(Command::Messages) else {
+            return Err("no messages".into());
+        };
+        let carried = messages.into_iter().rev().find_map(|judged| judged.tctoken);
+        if carried.as_ref() != Some(&newest) {
+            return Err(format!(
+                "contact {contact} gave {newest}, the message carried {carried:?}: {:?}",
+                world.host.ends.last_key_value()
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// No rule of the wire was broken: above all, no message key was used twice.

@@ -59,6 +59,8 @@ pub(crate) struct World {
     pub(crate) server: Bare,
     pub(crate) store: MemoryStore,
     pub(crate) host: Host,
+    /// The last token of each contact, in hex.
+    pub(crate) newest: [Option<String>; CONTACTS.len()],
     pub(crate) log: Vec<String>,
     /// Actions of the script come from here, so that what the session draws does not change them.
     pub(crate) dice: Dice,
@@ -94,6 +96,7 @@ impl World {
             server: Bare::new(&config),
             store,
             host: Host::default(),
+            newest: [const { None }; CONTACTS.len()],
             log: Vec::new(),
             dice: dice(),
             entropy: dice(),
@@ -144,6 +147,7 @@ impl World {
             server: self.server.clone(),
             store: self.store.clone(),
             host: Host::default(),
+            newest: self.newest.clone(),
             log: Vec::new(),
             dice: self.dice.clone(),
             entropy: self.entropy.clone(),
@@ -178,7 +182,7 @@ impl World {
 
     /// A contact issues a token to us.
     pub(crate) fn token(&mut self, contact: usize) {
-        self.order(Command::IssueToken {
+        let issued = self.order(Command::IssueToken {
             peer: CONTACTS[contact].0.into(),
             account: None,
             bytes: None,
@@ -186,6 +190,9 @@ impl World {
             push: true,
             from_lid: true,
         });
+        if let Reply::Token { bytes, .. } = issued {
+            self.newest[contact] = Some(bytes);
+        }
     }
 
     pub(crate) fn online(&self) -> bool {
