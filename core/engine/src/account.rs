@@ -123,7 +123,8 @@ impl Account {
     }
 
     /// Deletes everything that is stored for the account: tokens, names, limits, timelines. The link
-    /// of this device stays.
+    /// of this device stays. Returns at once; messages sent later find nothing, and a question asked
+    /// right behind it may still be answered from before.
     ///
     /// # Errors
     /// [`EngineError::Closed`], [`EngineError::Forked`].

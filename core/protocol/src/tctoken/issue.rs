@@ -36,7 +36,9 @@ pub const BREAKER_FIRST: Millis = Millis::from_secs(5 * 60);
 /// Longest pause of all issuing.
 pub const BREAKER_MAX: Millis = Millis::from_secs(2 * 3600);
 
-/// This many 503 in a row mean that it is not about one contact. A 429 means it at once.
+/// This many 503 in a row mean that it is not about one contact. A 429 means it at once. Spec:
+/// "when to issue" stops everything at the first 503, scenario 13 repeats after a minute; this does
+/// the second for one contact and the first when it is the server.
 pub const BREAKER_AFTER_503: u32 = 3;
 
 /// Further identity changes of a contact within this time after a re-issue cause no other one.
