@@ -225,7 +225,7 @@ fn a_host_sends_what_it_built_itself_but_nothing_that_would_be_dropped() {
         ));
     }
     arrived(&world, 2);
-    let before = world.frames();
+    let before = world.judged().len();
     let call = b"\x52\x00".to_vec();
     for raw in [call, b"no protobuf".to_vec(), Vec::new()] {
         let Outcome::Refused(refusal) = send(&world, Content::Raw(raw)) else {
@@ -233,5 +233,5 @@ fn a_host_sends_what_it_built_itself_but_nothing_that_would_be_dropped() {
         };
         assert_eq!(refusal.cause, Cause::BadRequest);
     }
-    assert_eq!(world.frames(), before);
+    assert_eq!(world.judged().len(), before);
 }
