@@ -366,6 +366,13 @@ impl World {
         }
     }
 
+    /// What a send can put on the wire so far: messages, and questions about people, keys and
+    /// limits. Sync of the app state and answers to the server go on beside it.
+    pub fn for_sending(&self) -> (usize, [u64; 3]) {
+        let kinds = ["usync/usync", "encrypt/key", "w:mex/query"];
+        (self.judged().len(), kinds.map(|kind| self.asked(kind)))
+    }
+
     /// IQs that the server got from us, by kind.
     pub fn questions(&self) -> BTreeMap<String, u64> {
         match self.order(Command::Stats { account: None }) {

@@ -51,10 +51,10 @@ fn stranger(world: &World, number: usize) -> String {
 /// Refused here: nothing went to the server.
 fn refused_here(world: &World, person: Person) -> Refusal {
     world.wait_for(Condition::Answered { account: None });
-    let before = world.frames();
+    let before = world.for_sending();
     let refusal = world.refused(person.0, "hello");
     assert_eq!(
-        (refusal.code, world.frames()),
+        (refusal.code, world.for_sending()),
         (None, before),
         "zero frames"
     );

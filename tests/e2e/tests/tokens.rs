@@ -87,14 +87,14 @@ fn a_known_lock_refuses_strangers_here_and_lets_known_contacts_pass() {
     world.order(lock(Some(LATER), true));
     world.event(|event| matches!(event, Event::TimelockChanged { active: true, .. }).then_some(()));
     world.wait_for(Condition::Answered { account: None });
-    let before = world.frames();
+    let before = world.for_sending();
     let refusal = world.refused(BOB.0, "hello");
     assert_eq!(
         (refusal.cause, refusal.code),
         (Cause::AccountTimelocked, None)
     );
     assert_eq!(refusal.next(), Next::WaitUntil(UnixSeconds(LATER)));
-    assert_eq!(world.frames(), before, "zero frames");
+    assert_eq!(world.for_sending(), before, "zero frames");
     assert!(matches!(
         attached(world.send(ALICE.0, "hello")),
         Attached::Tctoken { .. }
