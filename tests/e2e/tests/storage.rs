@@ -1,5 +1,4 @@
 //! A store that is slow or fails while the server waits for an ack.
-#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;

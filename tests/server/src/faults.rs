@@ -5,6 +5,11 @@ use std::collections::VecDeque;
 use sendpath_protocol::wap::Node;
 use serde::{Deserialize, Serialize};
 
+use crate::command::Command;
+use crate::obey::Obeyed;
+use crate::reply::Reply;
+use crate::world::World;
+
 /// What happens to acks of messages.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -81,5 +86,49 @@ impl Faults {
             self.drop = None;
         }
         due
+    }
+}
+
+impl World {
+    /// What is to go wrong for a client.
+    pub(crate) fn obey_about_faults(&mut self, command: Command) -> Obeyed {
+        match command {
+            Command::AckMode { account, mode } => {
+                let client = self.linked(account.as_deref())?;
+                self.faults(client).acks = mode;
+            }
+            Command::DropConnection { account, when } => {
+                let client = self.linked(account.as_deref())?;
+                if when == DropWhen::Now {
+                    self.end(client, None)?;
+                } else {
+                    self.faults(client).drop = Some(when);
+                }
+            }
+            Command::IqFault {
+                account,
+                kind,
+                error,
+                count,
+            } => {
+                let client = self.linked(account.as_deref())?;
+                self.faults(client).iqs.push(IqFault {
+                    kind,
+                    left: count,
+                    error,
+                });
+            }
+            Command::NackNext {
+                account,
+                code,
+                count,
+            } => {
+                let client = self.linked(account.as_deref())?;
+                let nacks = &mut self.faults(client).nacks;
+                nacks.extend((0..count).map(|_| code));
+            }
+            _ => return Err("not about faults".into()),
+        }
+        Ok(Reply::Done)
     }
 }

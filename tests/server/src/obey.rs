@@ -7,7 +7,6 @@ use sendpath_protocol::wap::Node;
 
 use crate::command::{Command, StreamErrorKind};
 use crate::connection::Out;
-use crate::faults::{DropWhen, IqFault};
 use crate::groups::Group;
 use crate::limits::{Capping, Timelock};
 use crate::pairing::Scan;
@@ -307,40 +306,10 @@ impl World {
 
     fn obey_about_client(&mut self, command: Command) -> Obeyed {
         match command {
-            Command::AckMode { account, mode } => {
-                let client = self.linked(account.as_deref())?;
-                self.faults(client).acks = mode;
-            }
-            Command::DropConnection { account, when } => {
-                let client = self.linked(account.as_deref())?;
-                if when == DropWhen::Now {
-                    self.end(client, None)?;
-                } else {
-                    self.faults(client).drop = Some(when);
-                }
-            }
-            Command::IqFault {
-                account,
-                kind,
-                error,
-                count,
-            } => {
-                let client = self.linked(account.as_deref())?;
-                self.faults(client).iqs.push(IqFault {
-                    kind,
-                    left: count,
-                    error,
-                });
-            }
-            Command::NackNext {
-                account,
-                code,
-                count,
-            } => {
-                let client = self.linked(account.as_deref())?;
-                let nacks = &mut self.faults(client).nacks;
-                nacks.extend((0..count).map(|_| code));
-            }
+            command @ (Command::AckMode { .. }
+            | Command::DropConnection { .. }
+            | Command::IqFault { .. }
+            | Command::NackNext { .. }) => return self.obey_about_faults(command),
             Command::Push { account, node } => {
                 let client = self.linked(account.as_deref())?;
                 let node = node.node()?;
@@ -431,7 +400,7 @@ impl World {
     }
 
     /// Ends a client's connection: with a last stanza, or cut.
-    fn end(&mut self, client: ClientId, farewell: Option<Node>) -> Result<(), String> {
+    pub(crate) fn end(&mut self, client: ClientId, farewell: Option<Node>) -> Result<(), String> {
         let connection = self.client(client).and_then(|client| client.connection);
         let connection = connection.ok_or("the client is not connected")?;
         match farewell {
