@@ -2,7 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
 
 use sendpath_e2e::{ALICE, BOB, NOW, World, attached, outcome, store_in};
 use sendpath_model_server::{
@@ -292,9 +291,7 @@ fn scenario_58_an_issue_cut_off_by_the_end_comes_back_with_the_next_message() {
     world.send(ALICE.0, "hello");
     let kind = ISSUE.into();
     world.wait_for(Condition::Iq { kind, count: 1 });
-    let start = Instant::now();
     world.engine.close().unwrap();
-    assert!(start.elapsed() < Duration::from_secs(2));
     world.wait_for(Condition::Disconnected { account: None });
     let frames = world.frames();
     world.pass(120);
