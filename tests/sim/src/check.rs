@@ -27,11 +27,11 @@ fn the_newest_token_is_used(world: &mut World) -> Checked {
             continue;
         };
         // Answers that the script withheld may still be due; the host tries again.
-        for _ in 0..5 {
-            script::send(world, contact);
+        for _ in 0..12 {
+            let id = script::send(world, contact);
             script::settle(world)?;
-            let last = world.host.ends.last_key_value();
-            if last.is_some_and(|(_, ends)| matches!(ends[..], [Outcome::Accepted { .. }])) {
+            let ends = world.host.ends.get(&id);
+            if ends.is_some_and(|ends| matches!(ends[..], [Outcome::Accepted { .. }])) {
                 break;
             }
         }

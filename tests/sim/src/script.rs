@@ -7,6 +7,7 @@ use sendpath_protocol::limits::gate::RecipientHint;
 use sendpath_protocol::session::{Command as Order, Content, Input, SendRequest};
 use sendpath_protocol::time::Millis;
 use sendpath_protocol::txn::CommitFailure;
+use sendpath_protocol::verdict::MessageId;
 
 use crate::world::{CONTACTS, Crash, World};
 
@@ -19,7 +20,7 @@ pub(crate) fn play(world: &mut World) {
         let action = world.dice.roll(100);
         let contact = world.dice.roll(CONTACTS.len());
         match action {
-            0..20 => send(world, contact),
+            0..20 => drop(send(world, contact)),
             20..28 => write(world, contact),
             28..31 => note(world, format!("token from {contact}"), |w| w.token(contact)),
             31..33 => upset(world, contact),
@@ -79,7 +80,7 @@ fn note(world: &mut World, text: String, act: impl FnOnce(&mut World)) {
 }
 
 /// The host orders a text.
-pub(crate) fn send(world: &mut World, contact: usize) {
+pub(crate) fn send(world: &mut World, contact: usize) -> MessageId {
     let (op, id) = world.host.order(contact);
     world.log.push(format!("send {id} to {contact}"));
     let deadline = (world.dice.roll(8) == 0).then(|| world.now.mono.plus(Millis(5_000)));
@@ -87,15 +88,16 @@ pub(crate) fn send(world: &mut World, contact: usize) {
         to: Jid::pn(CONTACTS[contact].0),
         content: Content::Text(format!("text of {id}")),
         recipient: RecipientHint::default(),
-        id: Some(id),
+        id: Some(id.clone()),
         deadline,
     };
     world.revive();
     if world.session.is_none() {
         world.host.crash();
-        return;
+        return id;
     }
     world.input(Input::Command(op, Order::Send(request)));
+    id
 }
 
 fn write(world: &mut World, contact: usize) {
