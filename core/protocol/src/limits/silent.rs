@@ -264,6 +264,21 @@ mod tests {
     }
 
     #[test]
+    fn a_cleared_watch_leaves_nothing_behind() {
+        let mut bench = Bench::new(1);
+        let mut watch = load(&mut bench);
+        for number in 0..3 {
+            accept(&mut bench, &mut watch, number, "1", T);
+        }
+        bench.run(|cx| {
+            watch.clear(cx);
+            Ok(())
+        });
+        assert_eq!((bench.store.len(), watch.deadline(bench.now, T)), (0, None));
+        assert_eq!(due(&mut bench, &mut watch, END), NOBODY);
+    }
+
+    #[test]
     fn of_too_many_the_oldest_are_forgotten() {
         let mut bench = Bench::new(1);
         let mut watch = load(&mut bench);

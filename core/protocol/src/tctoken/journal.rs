@@ -347,6 +347,14 @@ mod tests {
     }
 
     #[test]
+    fn damaged_rows_of_the_account_are_added_to_those_of_contacts() {
+        let mut tokens = tokens();
+        tokens.count_damaged(2);
+        tokens.count_damaged(3);
+        assert_eq!(tokens.counters().damaged_rows, 5);
+    }
+
+    #[test]
     fn a_failing_store_is_an_error_here_and_a_count_in_a_send() {
         let mut bench = Bench::new(1);
         let mut tokens = tokens();

@@ -228,6 +228,15 @@ mod tests {
     }
 
     #[test]
+    fn our_names_are_those_that_are_known() {
+        let [lid, pn] = ["900000000000009@lid", "4915559999@s.whatsapp.net"]
+            .map(|text| PeerKey::of(&text.parse().unwrap()).unwrap());
+        assert_eq!(own().names(), Names::pair(lid, pn.clone()));
+        let by_pn = Own::new(None, Some(&pn.jid())).unwrap();
+        assert_eq!(by_pn.names(), Names::of(pn));
+    }
+
+    #[test]
     fn we_are_ourselves_under_either_name() {
         let peer = |text: &str| PeerKey::of(&text.parse().unwrap()).unwrap();
         let (lid, pn) = (

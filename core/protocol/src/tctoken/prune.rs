@@ -295,11 +295,60 @@ fn peer(id: &[u8]) -> Option<PeerKey> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testkit::Bench;
+
+    const T: UnixSeconds = UnixSeconds(1_786_000_000);
+
+    fn load(bench: &mut Bench) -> Pruner {
+        let account = bench.slot.clone();
+        bench.run(|cx| Ok(Pruner::load(&cx.txn, &account)?))
+    }
+
+    fn start(bench: &mut Bench, pruner: &mut Pruner, server: UnixSeconds) -> Option<Mono> {
+        bench.run(|cx| {
+            pruner.start(cx, server);
+            Ok(pruner.deadline())
+        })
+    }
 
     #[test]
     fn the_bytes_of_a_row_never_change() {
         let record = PrunerRecord { last: 5 };
         assert_eq!(hex::encode(record.to_row()), "010805");
         assert_eq!(PrunerRecord::from_row(&record.to_row()), Ok(record));
+    }
+
+    #[test]
+    fn the_day_goes_on_over_restarts_until_the_stop() {
+        let mut bench = Bench::new(1);
+        let begun = bench.now.mono;
+        let ten_hours = Millis::from_secs(36_000);
+        let mut pruner = load(&mut bench);
+        let first = Some(begun.plus(EVERY));
+        assert_eq!(start(&mut bench, &mut pruner, T), first);
+        bench.now.mono = begun.plus(ten_hours);
+        let later = T.plus(36_000);
+        assert_eq!(
+            start(&mut bench, &mut pruner, later),
+            first,
+            "once is enough"
+        );
+        let mut restarted = load(&mut bench);
+        assert_eq!(start(&mut bench, &mut restarted, later), first);
+        restarted.stop();
+        assert_eq!(start(&mut bench, &mut restarted, later), None);
+    }
+
+    #[test]
+    fn a_run_that_lies_ahead_was_now() {
+        let mut bench = Bench::new(1);
+        let (now, mut pruner) = (bench.now.mono, load(&mut bench));
+        start(&mut bench, &mut pruner, T);
+        for at in [T.plus(-86_400), T.plus(-40_000)] {
+            let mut restarted = load(&mut bench);
+            let wait = EVERY.0 - 1_000 * u64::try_from(at.since(T.plus(-86_400))).unwrap();
+            let due = Some(now.plus(Millis(wait)));
+            assert_eq!(start(&mut bench, &mut restarted, at), due);
+        }
     }
 }

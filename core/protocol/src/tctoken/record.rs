@@ -262,6 +262,7 @@ mod tests {
             "010a120a02aabb1080e5d0d30618012081e5d0d306120608a0aad5d306"
         );
         assert_eq!(hex::encode(TokenRecord::default().to_row()), "01");
+        assert_eq!(full().encode(), full().to_row().split_off(1));
     }
 
     #[test]

@@ -11,7 +11,10 @@ use sendpath_protocol::pb::{
 };
 use sendpath_protocol::peer::Names;
 use sendpath_protocol::secret::SecretBytes;
+use sendpath_protocol::tctoken::timeline::What;
 use sendpath_protocol::tctoken::{Attach, HistoryEntry};
+use sendpath_protocol::txn::{Key, Namespace};
+use sendpath_protocol::verdict::Cause;
 
 use crate::world::*;
 
@@ -200,6 +203,47 @@ fn a_row_under_the_number_joins_the_one_under_the_lid() {
         Some(("provisional".into(), 1_786_000_000))
     );
     assert_eq!(world.row(PN), None);
+}
+
+#[test]
+fn a_token_and_a_story_under_the_number_both_come_to_the_lid() {
+    let mut world = World::new();
+    let (to, number, now) = (jid(LID), Names::of(peer(PN)), world.clock());
+    let refused = What::Refused {
+        code: Some(463),
+        cause: Cause::ColdRefused,
+    };
+    world.sync(&chats([with_token(PN, "provisional", 1_786_000_000)]));
+    world.step(|tokens, cx| tokens.note(cx, &jid(PN), &number, refused, now));
+    world.sync(&HistorySync {
+        phone_number_to_lid_mappings: vec![mapping(PN, LID)],
+        ..HistorySync::default()
+    });
+    assert_eq!(world.row(PN), None);
+    let by_lid = Names::of(peer(LID));
+    let told = world
+        .step(|tokens, cx| tokens.explain(&cx.txn, &to, &by_lid, now))
+        .unwrap();
+    assert!(told.timeline.iter().any(|entry| entry.what == refused));
+    assert!(world.stored().0.is_some());
+}
+
+#[test]
+fn pairs_read_nobodys_row_while_nothing_lies_under_a_number() {
+    for (provisional, damaged) in [(false, 0), (true, 1)] {
+        let mut world = World::new();
+        if provisional {
+            let other = with_token("4915550002@s.whatsapp.net", "x", 1_786_000_000);
+            world.sync(&chats([other]));
+        }
+        let row = Key::new(&world.scope(), Namespace::Token, peer(LID).storage());
+        world.put_row(row, vec![1, 0xff]);
+        world.sync(&HistorySync {
+            phone_number_to_lid_mappings: vec![mapping(PN, LID)],
+            ..HistorySync::default()
+        });
+        assert_eq!(world.tokens.counters().damaged_rows, damaged);
+    }
 }
 
 #[test]

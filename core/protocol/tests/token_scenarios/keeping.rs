@@ -317,6 +317,16 @@ fn a_copy_of_our_issue_and_a_repeated_token_are_told() {
 }
 
 #[test]
+fn an_issue_that_failed_is_told_with_the_servers_code() {
+    for (end, code) in [(IqEnd::Error(400), Some(400)), (IqEnd::Timeout, None)] {
+        let mut world = World::new();
+        let issue = world.sent().remove(0);
+        world.ended(&issue, end);
+        assert_eq!(whats(&explained(&mut world)), [What::IssueFailed { code }]);
+    }
+}
+
+#[test]
 fn the_story_under_the_phone_number_is_not_lost_when_the_lid_is_learnt() {
     let mut world = World::new();
     let by_pn = Names::default();

@@ -293,6 +293,19 @@ fn a_token_that_came_after_the_stanza_explains_the_refusal() {
 }
 
 #[test]
+fn what_a_contact_gave_is_dated_by_its_arrival() {
+    let mut world = World::new();
+    let received = |world: &mut World| {
+        world
+            .step(|tokens, cx| tokens.received_at(&cx.txn, &a()))
+            .unwrap()
+    };
+    assert_eq!(received(&mut world), None);
+    world.give("x", NOW - 500);
+    assert_eq!(received(&mut world), Some(UnixSeconds(NOW)));
+}
+
+#[test]
 fn a_token_thrown_out_by_a_narrow_window_explains_the_refusal() {
     let mut world = World::new();
     world.give("x", 1_771_000_000);

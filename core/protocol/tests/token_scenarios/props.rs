@@ -1,10 +1,12 @@
 //! What the server's numbers decide, from the wire to the message.
 
 use sendpath_protocol::abprops::{Props, PropsRecord, WAIT};
+use sendpath_protocol::nct::NoCstoken;
 use sendpath_protocol::tctoken::Attach;
 use sendpath_protocol::tctoken::policy::{Freshness, TokenProps};
 use sendpath_protocol::time::Mono;
 use sendpath_protocol::txn::{Key, Namespace, Record};
+use sendpath_protocol::verdict::WhyNot;
 use sendpath_protocol::wap::Node;
 
 use crate::world::*;
@@ -49,6 +51,28 @@ fn scenario_04_a_failed_fetch_is_not_waited_for_again() {
     world.tokens.set_props(props.tokens());
     assert_eq!(props.want(Mono(world.mono)), None);
     assert!(world.attached().is_some());
+}
+
+#[test]
+fn a_withheld_token_is_kept_for_the_day_the_server_wants_it_again() {
+    let mut world = World::new();
+    world.give("x", NOW);
+    world.tokens.withhold(true);
+    let withheld = Attach::Nothing {
+        token: WhyNot::GateOff,
+        cstoken: NoCstoken::NoSalt,
+    };
+    assert_eq!(world.attach(), withheld);
+    world.set_salt(&[7; 32]);
+    assert!(matches!(
+        world.attach(),
+        Attach::Cstoken {
+            instead_of: WhyNot::GateOff,
+            ..
+        }
+    ));
+    world.tokens.withhold(false);
+    assert_eq!(world.attached(), Some(b"x".to_vec()));
 }
 
 #[test]

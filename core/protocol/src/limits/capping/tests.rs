@@ -215,12 +215,22 @@ fn a_watched_quota_is_asked_for_again_each_hour_and_no_other() {
     let mut bench = Bench::new(1);
     let mut machine = capping(&mut bench);
     let props = CappingProps::default();
+    let now = bench.now;
+    let wait = |machine: &Capping, server, props: &CappingProps| {
+        let at = machine.refresh_at(now, server, props)?;
+        Some(at.since(now.mono))
+    };
     assert!(!machine.is_stale(NOW, &props), "nothing is known");
+    assert_eq!(wait(&machine, NOW, &props), None);
     push(&mut bench, &mut machine, r#"{"capping_status":"NONE"}"#);
     assert!(!machine.is_stale(NOW.plus(REFRESH), &props), "no quota");
     push(&mut bench, &mut machine, USED_UP);
     assert!(!machine.is_stale(NOW.plus(REFRESH - 1), &props));
     assert!(machine.is_stale(NOW.plus(REFRESH), &props));
+    let ten = Some(Millis::from_secs(10));
+    assert_eq!(wait(&machine, NOW.plus(REFRESH - 10), &props), ten);
+    let overdue = wait(&machine, NOW.plus(REFRESH + 10), &props);
+    assert_eq!(overdue, Some(Millis(0)));
     machine.refreshing(NOW.plus(REFRESH));
     assert!(!machine.is_stale(NOW.plus(2 * REFRESH - 1), &props));
     let off = CappingProps {
@@ -228,6 +238,7 @@ fn a_watched_quota_is_asked_for_again_each_hour_and_no_other() {
         ..props
     };
     assert!(!machine.is_stale(NOW.plus(9 * REFRESH), &off));
+    assert_eq!(wait(&machine, NOW, &off), None);
 }
 
 #[test]
