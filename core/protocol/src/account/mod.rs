@@ -29,7 +29,7 @@ use crate::event::Event;
 use crate::jid::Jid;
 use crate::limits::breaker::Breaker;
 use crate::limits::capping::Capping;
-use crate::limits::pull::Reason;
+use crate::limits::pull::{Pull, Reason};
 use crate::limits::silent::Watch;
 use crate::limits::timelock::Timelock;
 use crate::mex::{DocIds, Question};
@@ -83,6 +83,8 @@ pub struct Account {
     bootstrap: Option<Mono>,
     /// They were asked for on this connection.
     bootstrapped: bool,
+    /// The host asked while the question was on its way: its answer may be older than the wish.
+    owed: Vec<Question>,
     background: Background,
     /// When the known end of a lock passes, when the props are due, when the quota is, and when a
     /// message counts as dropped.
@@ -160,6 +162,7 @@ impl Account {
             early: None,
             bootstrap: None,
             bootstrapped: false,
+            owed: Vec::new(),
             background: Background::default(),
             wound: [None; 4],
         };
@@ -269,8 +272,12 @@ impl Account {
     /// The host wants to know the limits as they are now: they are asked for, and a change is an
     /// event. Does nothing without a connection.
     pub fn refresh_limits(&mut self, cx: &Cx<'_>) {
-        self.pull(cx, Question::ReachoutTimelock, Reason::Host);
-        self.pull(cx, Question::NewChatCapping, Reason::Host);
+        for question in [Question::ReachoutTimelock, Question::NewChatCapping] {
+            let joined = self.pull(cx, question, Reason::Host) == Pull::Join;
+            if joined && !self.owed.contains(&question) {
+                self.owed.push(question);
+            }
+        }
     }
 
     /// Answers without props, and values of props that were left out.

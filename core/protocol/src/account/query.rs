@@ -173,6 +173,10 @@ impl Account {
                 self.settle_open(cx, fields.is_some(), now)?;
             }
         }
+        if let Some(at) = self.owed.iter().position(|owed| *owed == question) {
+            self.owed.remove(at);
+            self.pull(cx, question, Reason::Host);
+        }
         Ok(())
     }
 }

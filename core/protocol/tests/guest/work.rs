@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use sendpath_protocol::guest::{Fact, WorkEnd, WorkKind};
 use sendpath_protocol::wap::{self, Node};
 
-use crate::world::{Host, LID, NOW, OTHER, PN, jid};
+use crate::world::{Host, LID, NOW, OTHER, PN, jid, timelock};
 
 #[test]
 fn the_list_is_the_same_until_an_entry_is_reported() {
@@ -130,6 +130,26 @@ fn limits_are_asked_for_once_behind_a_login_when_the_host_ticks() {
         assert!(query.is("query_id", &query_id));
         assert_eq!(query.payload(), Some(variables.as_bytes()));
     }
+}
+
+#[test]
+fn a_wish_during_a_question_is_answered_by_one_that_is_younger() {
+    let mut host = Host::new();
+    host.mono = host.guest.deadline().unwrap().0;
+    host.tell(Fact::Tick);
+    let first = host.pulls();
+    host.tell(Fact::RefreshLimits);
+    host.tell(Fact::RefreshLimits);
+    assert_eq!(host.pulls(), first);
+    for pull in first {
+        host.done(pull.id, timelock(false, 0));
+    }
+    let second = host.pulls();
+    assert_eq!(second.len(), 2);
+    for pull in second {
+        host.done(pull.id, timelock(false, 0));
+    }
+    assert_eq!(host.pulls(), []);
 }
 
 #[test]
