@@ -318,6 +318,8 @@ fn create(path: &Path) -> Result<(), StoreError> {
 
 fn configure(connection: &Connection, durability: Durability) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
+    // 16 MiB: a commit as large as a part of the history must not carry the checkpoint as well.
+    connection.pragma_update(None, "wal_autocheckpoint", 4_000)?;
     let synchronous = match durability {
         Durability::Power => "FULL",
         Durability::Process => "NORMAL",
