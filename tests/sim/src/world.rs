@@ -436,3 +436,31 @@ impl World {
         self.now.wall.0 += seconds * 1_000;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sendpath_protocol::txn::{Namespace, Reader};
+
+    use super::*;
+
+    #[test]
+    fn a_message_with_a_confirmed_receipt_leaves_no_text_behind() {
+        let mut world = crate::prepared();
+        world.begin(1);
+        world.carry_all();
+        world.order(Command::PeerSend {
+            peer: CONTACTS[0].0.into(),
+            text: "hello".into(),
+            account: None,
+            device: 0,
+            id: None,
+            from_lid: true,
+        });
+        world.carry_all();
+        assert_eq!(world.host.got.len(), 1);
+        let kept = world
+            .store
+            .scan(&Scope::slot(SLOT), Namespace::Seen, b"", None, 9);
+        assert_eq!(kept, Ok(Vec::new()));
+    }
+}

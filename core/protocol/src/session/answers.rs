@@ -47,11 +47,8 @@ impl Session {
         if ack.is("class", "receipt") {
             if let Some(id) = &id {
                 self.history_receipted(cx, id);
+                self.inbox.confirmed(cx, &self.slot, id);
             }
-            return Ok(());
-        }
-        if let Some(id) = id.as_ref().filter(|_| ack.is("class", "receipt")) {
-            self.inbox.confirmed(cx, &self.slot, id);
             return Ok(());
         }
         if let Some(id) = &id
