@@ -1,6 +1,5 @@
 //! What hosts hold of one account.
 
-use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc;
@@ -13,32 +12,27 @@ use sendpath_protocol::effect::OpId;
 use sendpath_protocol::error::ApiMisuse;
 use sendpath_protocol::jid::Jid;
 use sendpath_protocol::limits::gate::RecipientHint;
-use sendpath_protocol::media::MediaKind;
-use sendpath_protocol::media::upload::{UploadError, Uploaded};
 use sendpath_protocol::pair::code::{CodeRequest, PairCode, PhoneNumber};
-use sendpath_protocol::secret::Secret;
 use sendpath_protocol::send;
 use sendpath_protocol::session::{Command, Content, SendRequest};
 use sendpath_protocol::time::Millis;
 use sendpath_protocol::verdict::{Cause, MessageId};
 use sendpath_transport::Proxy;
-use tokio::sync::oneshot;
 
 use crate::clock::{Random, millis};
 use crate::engine::{Core, EngineError, system};
 use crate::shard::{Message, Request, SlotId};
-use crate::socket::Task;
 
 /// A handle on one open account. Clones are the same account; it closes when the last one is
 /// dropped.
 #[derive(Clone)]
-pub struct Account(Arc<Inner>);
+pub struct Account(pub(crate) Arc<Inner>);
 
-struct Inner {
-    core: Arc<Core>,
-    slot: SlotId,
+pub(crate) struct Inner {
+    pub(crate) core: Arc<Core>,
+    pub(crate) slot: SlotId,
     shared: Arc<Shared>,
-    proxy: Option<Arc<Proxy>>,
+    pub(crate) proxy: Option<Arc<Proxy>>,
     pending: Arc<AtomicUsize>,
     max_pending: usize,
 }
@@ -198,37 +192,6 @@ impl Account {
         Ok(sending)
     }
 
-    /// Encrypts what `plain` gives and uploads it; what comes back goes into a message. Any size: a
-    /// piece of 64 KiB is in memory at a time, and the file while it is below 1 MiB. The connection
-    /// must be up. Dropping the future gives the upload up.
-    ///
-    /// # Errors
-    /// [`EngineError::Upload`], [`EngineError::Closed`], [`EngineError::Forked`].
-    pub async fn upload(
-        &self,
-        kind: MediaKind,
-        plain: impl Read + Send + 'static,
-    ) -> Result<Uploaded, EngineError> {
-        self.enter()?;
-        let uploader = self.0.core.uploader.clone().ok_or(EngineError::Closed)?;
-        let media_key = Secret::random(&mut Random(&*self.0.core.clock));
-        let network = uploader.network.through(self.0.proxy.clone());
-        let (core, slot) = (self.0.core.clone(), self.0.slot);
-        let leave = move |renew| {
-            let (reply, leave) = oneshot::channel();
-            let request = Request::Ticket(core.op(), renew, reply);
-            // Nobody to ask drops the reply.
-            let _ = core.tell(Message::Host(slot, request));
-            async { leave.await.unwrap_or(Err(UploadError::NotConnected)) }
-        };
-        let upload = async move { network.upload(kind, media_key, plain, leave).await };
-        // On our own runtime: the host's may be none of tokio's.
-        let task = uploader.runtime.spawn(upload);
-        let _end = Task(task.abort_handle());
-        let uploaded = task.await.map_err(|_| EngineError::Closed)?;
-        Ok(uploaded?)
-    }
-
     /// Gives up waiting for a send that was started without `SendOptions::report`: its outcome goes
     /// into the event queue, as [`AccountEvent::Done`].
     ///
@@ -330,7 +293,7 @@ impl Account {
         Ok(())
     }
 
-    fn enter(&self) -> Result<(), EngineError> {
+    pub(crate) fn enter(&self) -> Result<(), EngineError> {
         self.0.core.enter()?;
         if self.0.shared.events.is_closed() {
             return Err(EngineError::Closed);

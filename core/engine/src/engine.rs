@@ -9,6 +9,7 @@ use std::time::Duration;
 use sendpath_handoff::{Closed, Shared};
 use sendpath_protocol::effect::OpId;
 use sendpath_protocol::error::{ApiMisuse, Fault, StoreError};
+use sendpath_protocol::media::fetch::FetchError;
 use sendpath_protocol::media::upload::UploadError;
 use sendpath_protocol::session::SessionConfig;
 use sendpath_protocol::txn::Store;
@@ -61,6 +62,9 @@ pub enum EngineError {
     /// The engine or the account is closed.
     #[error("closed")]
     Closed,
+    /// A download failed.
+    #[error(transparent)]
+    Download(#[from] FetchError),
     /// The store failed or a bug of ours was met.
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -109,8 +113,8 @@ pub(crate) struct Core {
     thread: ThreadId,
     process: u32,
     last_op: AtomicU64,
-    /// `None` where nothing is uploaded.
-    pub(crate) uploader: Option<Dialer>,
+    /// `None` where no file goes.
+    pub(crate) carrier: Option<Dialer>,
 }
 
 impl Engine {
@@ -145,7 +149,7 @@ impl Engine {
             Some(clock) => clock,
             None => Arc::new(SystemClock::start().ok_or_else(|| system("no randomness"))?),
         };
-        let uploader = dialer.uploader();
+        let carrier = dialer.carrier();
         let (shard, messages) = mpsc::channel();
         let (inbox, shard_clock) = (shard.clone(), clock.clone());
         // Sessions are made on the thread that runs them and never leave it.
@@ -167,7 +171,7 @@ impl Engine {
             thread: thread.thread().id(),
             process: std::process::id(),
             last_op: AtomicU64::new(0),
-            uploader,
+            carrier,
         };
         Ok(Self {
             core: Arc::new(core),

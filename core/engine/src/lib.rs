@@ -15,6 +15,7 @@ mod slot;
 mod socket;
 #[cfg(test)]
 mod tests;
+mod transfer;
 
 pub use account::{Account, AccountConfig, SendOptions};
 pub use engine::{Engine, EngineConfig, EngineError, StoreSpec};

@@ -71,7 +71,7 @@ pub(crate) enum Request {
     Connect,
     Disconnect,
     Send(SendRequest, Completer),
-    /// Leave to upload; with `true`, newer than the last.
+    /// Leave to upload or to download; with `true`, newer than the last.
     Ticket(OpId, bool, TicketReply),
 }
 
@@ -196,7 +196,7 @@ impl Shard {
             Request::Command(op, given) => slot.inbox.push_back(command(op, given)),
             Request::Ticket(op, renew, reply) => {
                 slot.tickets.insert(op, reply);
-                let prepare = Command::PrepareUpload { renew };
+                let prepare = Command::MediaTicket { renew };
                 slot.inbox.push_back(command(op, prepare));
             }
             Request::Send(request, completer) => {

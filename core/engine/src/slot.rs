@@ -8,7 +8,7 @@ use sendpath_protocol::effect::{Effect, OpId, Reconnect, Stanza};
 use sendpath_protocol::error::Fault;
 use sendpath_protocol::event::DisconnectReason;
 use sendpath_protocol::media::fetch::{Fetch, FetchError, FetchId, Fetched};
-use sendpath_protocol::media::upload::{Ticket, UploadError};
+use sendpath_protocol::media::ticket::Ticket;
 use sendpath_protocol::noise::LinkOutput;
 use sendpath_protocol::secret::Entropy;
 use sendpath_protocol::session::{Input, SessionConfig};
@@ -28,7 +28,7 @@ pub(crate) const LIMIT: Millis = Millis::from_secs(20);
 const TICK_PAUSE: Millis = Millis(10);
 
 /// Where an upload waits for leave.
-pub(crate) type TicketReply = oneshot::Sender<Result<Ticket, UploadError>>;
+pub(crate) type TicketReply = oneshot::Sender<Option<Ticket>>;
 
 /// An input that waits for the session.
 pub(crate) struct Work {
@@ -168,7 +168,7 @@ impl Slot {
                 Effect::Fetch(fetch) => self.wanted_blobs.push(fetch),
                 Effect::Ticket(op, leave) => {
                     if let Some(reply) = self.tickets.remove(&op) {
-                        // An upload that was given up wants none.
+                        // A transfer that was given up wants none.
                         let _ = reply.send(leave);
                     }
                 }

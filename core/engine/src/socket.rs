@@ -38,8 +38,8 @@ pub(crate) trait Dial: Send {
     /// Starts to get a blob, which ends with [`Message::Fetched`] unless the task is dropped.
     fn fetch(&self, fetch: Fetch, proxy: Option<Arc<Proxy>>, outlet: Outlet) -> Task;
 
-    /// What uploads go through; `None` where nothing is uploaded.
-    fn uploader(&self) -> Option<Dialer> {
+    /// What uploads go through; `None` where no file goes.
+    fn carrier(&self) -> Option<Dialer> {
         None
     }
 }
@@ -167,7 +167,7 @@ impl Dial for Dialer {
         Task(task.abort_handle())
     }
 
-    fn uploader(&self) -> Option<Self> {
+    fn carrier(&self) -> Option<Self> {
         Some(self.clone())
     }
 }

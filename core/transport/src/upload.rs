@@ -8,11 +8,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::Method;
 use sendpath_protocol::media::encrypt::{Encryptor, Sealed};
+use sendpath_protocol::media::ticket::Ticket;
 use sendpath_protocol::media::upload::{
-    Ask, HEADERS, MOST_ANSWER, Next, Ticket, Upload, UploadError, Uploaded,
+    Ask, HEADERS, MOST_ANSWER, Next, Upload, UploadError, Uploaded,
 };
 use sendpath_protocol::media::{MediaKind, PIECE};
 use sendpath_protocol::secret::Secret;
+use sendpath_protocol::time::UnixSeconds;
 use tokio::sync::mpsc;
 
 use crate::dial::Network;
@@ -23,8 +25,9 @@ use crate::spool::{Spool, Spooled};
 const READ_AHEAD: usize = 2;
 
 impl Network {
-    /// Encrypts what `plain` gives under `media_key`, which must be fresh, and uploads it. `ticket` is
-    /// asked for leave: with `false` for any, with `true` for one that is newer than the last.
+    /// Encrypts what `plain` gives under `media_key`, which must be fresh: made at `keyed_at`, and
+    /// uploads it. `ticket` is asked for leave: with `false` for any, with `true` for one that is newer
+    /// than the last.
     ///
     /// Memory: pieces of 64 KiB, and the file while it is small.
     ///
@@ -34,6 +37,7 @@ impl Network {
         &self,
         kind: MediaKind,
         media_key: Secret<32>,
+        keyed_at: UnixSeconds,
         plain: impl Read + Send + 'static,
         mut ticket: impl FnMut(bool) -> T,
     ) -> Result<Uploaded, UploadError>
@@ -46,7 +50,7 @@ impl Network {
         let sealed = sealing.await.map_err(io::Error::other).flatten();
         let (file, sealed) = sealed.map_err(|error| UploadError::File(error.to_string()))?;
         let file = Arc::new(file);
-        let mut upload = Upload::new(leave, kind, media_key, sealed);
+        let mut upload = Upload::new(leave, kind, media_key, keyed_at, sealed);
         loop {
             let Some(ask) = upload.ask() else {
                 return Err(UploadError::Unreachable("no host takes uploads".to_owned()));

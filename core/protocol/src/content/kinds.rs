@@ -66,6 +66,21 @@ pub fn shape(message: &[u8]) -> Result<Shape, Unsendable> {
     Err(Unsendable::TooDeep)
 }
 
+/// The content of `message` behind all wrappers: the number of its field, and what is in it. `None`
+/// when there is none.
+pub(crate) fn innermost(message: &[u8]) -> Option<(u32, &[u8])> {
+    let mut level = Level::parse(message)?;
+    for _ in 0..=MAX_WRAPPERS {
+        let content = content(level)?;
+        match (wrapper(content.number), content.value) {
+            (Some(wrapper), _) => level = body(content)?.level(wrapper.inner)?,
+            (None, Value::Bytes(bytes)) => return Some((content.number, bytes)),
+            (None, _) => return None,
+        }
+    }
+    None
+}
+
 /// The field that is the content: the first we know, else the first there is.
 fn content(level: Level<'_>) -> Option<Field<'_>> {
     let contents = || level.fields().filter(|field| !accompanies(field.number));

@@ -20,6 +20,7 @@ mod wire;
 pub use context::message_secret;
 pub use copy::device_sent;
 pub use draft::Draft;
+pub(crate) use kinds::innermost;
 pub use kinds::{MAX_MESSAGE, Unsendable, shape};
 pub use secret::{About, UseCase};
 pub use shape::{Edit, Meta, Shape, StanzaType};

@@ -7,9 +7,9 @@
 //! most and from the second round on with growing pauses; 403, 404 and 410 are the end. A file that comes
 //! damaged is asked for at each host, and twice at least.
 
-use crate::media::conn::{MediaConn, Scheme};
 use crate::media::decrypt::{Damage, Decryptor, Expected};
 use crate::media::fetch::FetchError;
+use crate::media::ticket::Ticket;
 use crate::media::{MediaKind, base64url};
 use crate::pb;
 use crate::secret::Secret;
@@ -100,9 +100,9 @@ impl Reference {
         &self.media_key
     }
 
-    /// How it is got from the hosts of `conn`. A file of more than `most` bytes is not taken.
-    pub fn download(&self, conn: &MediaConn, scheme: Scheme, most: u64) -> Download {
-        let url = |host| {
+    /// How it is got from the hosts of `ticket`. A file of more than `most` bytes is not taken.
+    pub fn download(&self, ticket: &Ticket, most: u64) -> Download {
+        let url = |host: &String| {
             let joint = if self.direct_path.contains('?') {
                 '&'
             } else {
@@ -110,14 +110,14 @@ impl Reference {
             };
             format!(
                 "{}{host}{}{joint}hash={}&mms-type={}&__wa-mms=",
-                scheme.prefix(),
+                ticket.scheme.prefix(),
                 self.direct_path,
                 base64url(&self.file_enc_sha256),
                 self.kind.name(),
             )
         };
         Download {
-            urls: conn.downloads().map(url).collect(),
+            urls: ticket.downloads.iter().map(url).collect(),
             reference: self.clone(),
             most,
         }
@@ -246,15 +246,16 @@ impl<'a> Tries<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::media::conn::{MediaConn, Scheme};
     use crate::time::Mono;
     use crate::wap::Node;
 
-    fn conn(hosts: &[&'static str]) -> MediaConn {
+    fn ticket(hosts: &[&'static str], scheme: Scheme) -> Ticket {
         let hosts = hosts
             .iter()
             .map(|host| Node::new("host").attr("hostname", *host));
         let answer = Node::new("iq").child(Node::new("media_conn").children(hosts));
-        MediaConn::parse(&answer, Mono(0)).unwrap()
+        Ticket::of(&MediaConn::parse(&answer, Mono(0)).unwrap(), scheme)
     }
 
     fn reference(path: &str) -> Option<Reference> {
@@ -263,7 +264,7 @@ mod tests {
 
     fn download(hosts: &[&'static str]) -> Download {
         let reference = reference("/v/t62?ccb=1").unwrap();
-        reference.download(&conn(hosts), Scheme::Https, 100)
+        reference.download(&ticket(hosts, Scheme::Https), 100)
     }
 
     #[test]
@@ -273,7 +274,7 @@ mod tests {
             format!("https://a.net/v/t62?ccb=1&hash={hash}&mms-type=md-msg-hist&__wa-mms=");
         assert_eq!(download(&["a.net"]).tries().url(), Some(&*expected));
         let plain = reference("/v/t62").unwrap();
-        let plain = plain.download(&conn(&["a.net"]), Scheme::Http, 100);
+        let plain = plain.download(&ticket(&["a.net"], Scheme::Http), 100);
         let expected = format!("http://a.net/v/t62?hash={hash}&mms-type=md-msg-hist&__wa-mms=");
         assert_eq!(plain.tries().url(), Some(&*expected));
     }
@@ -368,7 +369,7 @@ mod tests {
             .child(Node::new("upload"));
         let answer = Node::new("iq").child(Node::new("media_conn").child(upload_only));
         let conn = MediaConn::parse(&answer, Mono(0)).unwrap();
-        let download = reference.download(&conn, Scheme::Https, 1);
+        let download = reference.download(&Ticket::of(&conn, Scheme::Https), 1);
         assert_eq!(download.tries().url(), None);
     }
 

@@ -87,6 +87,9 @@ pub enum FetchError {
     /// The servers do not have it any more, or not for us: HTTP 403, 404, 410.
     #[error("the servers do not have it: HTTP {0}")]
     Gone(u16),
+    /// There is no connection to ask for the hosts.
+    #[error("not connected")]
+    NotConnected,
     /// There was no room to keep it.
     #[error("no room to keep it: {0}")]
     NoRoom(String),
@@ -103,7 +106,7 @@ impl FetchError {
     pub const fn is_passing(&self) -> bool {
         match self {
             Self::Damaged(_) | Self::Gone(_) => false,
-            Self::NoRoom(_) | Self::Refused(_) | Self::Unreachable(_) => true,
+            Self::NoRoom(_) | Self::NotConnected | Self::Refused(_) | Self::Unreachable(_) => true,
         }
     }
 }

@@ -10,6 +10,7 @@
 //! and [`decrypt`] work on pieces of any size, [`conn`] says which hosts there are, [`download`] and
 //! [`upload`] how they are asked and what their answers mean.
 
+mod attachment;
 pub mod conn;
 pub mod decrypt;
 pub mod download;
@@ -18,8 +19,10 @@ pub mod fetch;
 mod keys;
 mod kind;
 pub mod retry;
+pub mod ticket;
 pub mod upload;
 
+pub use attachment::Attachment;
 pub use keys::Keys;
 pub use kind::MediaKind;
 

@@ -11,11 +11,12 @@
 
 use serde_json::Value;
 
-use crate::media::conn::{MediaConn, Scheme};
+use crate::content::draft::Blob;
 use crate::media::encrypt::Sealed;
+use crate::media::ticket::Ticket;
 use crate::media::{MediaKind, base64url};
-use crate::secret::{Secret, SecretBytes};
-use crate::time::Millis;
+use crate::secret::Secret;
+use crate::time::{Millis, UnixSeconds};
 
 /// Headers of an upload, as the web client sends them.
 pub const HEADERS: &[(&str, &str)] = &[
@@ -39,31 +40,6 @@ const PAUSE: Millis = Millis::from_secs(1);
 /// The longest pause, also if a server asks for more.
 const LONGEST_PAUSE: Millis = Millis::from_secs(60);
 
-/// Which hosts take uploads, and our leave to.
-#[derive(Clone, Eq, PartialEq)]
-pub struct Ticket {
-    scheme: Scheme,
-    hosts: Vec<String>,
-    auth: SecretBytes,
-}
-
-impl Ticket {
-    /// That of a media connection.
-    pub fn of(conn: &MediaConn, scheme: Scheme) -> Self {
-        Self {
-            scheme,
-            hosts: conn.uploads().map(str::to_owned).collect(),
-            auth: conn.auth().clone(),
-        }
-    }
-}
-
-impl core::fmt::Debug for Ticket {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "Ticket({} hosts)", self.hosts.len())
-    }
-}
-
 /// A blob that is on the servers: what a message says about it.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Uploaded {
@@ -75,12 +51,29 @@ pub struct Uploaded {
     pub direct_path: String,
     /// `mediaKey` of the message.
     pub media_key: Secret<32>,
+    /// When that key was made.
+    pub keyed_at: UnixSeconds,
     /// Hashes and lengths.
     pub sealed: Sealed,
     /// The server's handle, which a channel needs; `None` for most uploads.
     pub handle: Option<String>,
     /// The server's number of the object, if it told one.
     pub object_id: Option<String>,
+}
+
+impl From<Uploaded> for Blob {
+    /// What a message of any kind says about the file.
+    fn from(uploaded: Uploaded) -> Self {
+        Self {
+            url: uploaded.url,
+            direct_path: uploaded.direct_path,
+            media_key: uploaded.media_key,
+            keyed_at: Some(uploaded.keyed_at),
+            sha256: uploaded.sealed.file_sha256,
+            enc_sha256: uploaded.sealed.file_enc_sha256,
+            length: uploaded.sealed.file_length,
+        }
+    }
 }
 
 impl core::fmt::Debug for Uploaded {
@@ -120,6 +113,7 @@ pub struct Upload {
     ticket: Ticket,
     kind: MediaKind,
     media_key: Secret<32>,
+    keyed_at: UnixSeconds,
     sealed: Sealed,
     asked: u32,
     renewed: bool,
@@ -156,12 +150,19 @@ pub enum Next {
 }
 
 impl Upload {
-    /// Starts to upload what was encrypted.
-    pub fn new(ticket: Ticket, kind: MediaKind, media_key: Secret<32>, sealed: Sealed) -> Self {
+    /// Starts to upload what was encrypted under a key that was made at `keyed_at`.
+    pub fn new(
+        ticket: Ticket,
+        kind: MediaKind,
+        media_key: Secret<32>,
+        keyed_at: UnixSeconds,
+        sealed: Sealed,
+    ) -> Self {
         let mut upload = Self {
             ticket,
             kind,
             media_key,
+            keyed_at,
             sealed,
             asked: 0,
             renewed: false,
@@ -173,9 +174,9 @@ impl Upload {
 
     /// The request to make now; `None` when no host takes uploads.
     pub fn ask(&self) -> Option<Ask> {
-        let count = u32::try_from(self.ticket.hosts.len()).unwrap_or(u32::MAX);
+        let count = u32::try_from(self.ticket.uploads.len()).unwrap_or(u32::MAX);
         let at = usize::try_from(self.asked.checked_rem(count)?).ok()?;
-        let host = self.ticket.hosts.get(at)?;
+        let host = self.ticket.uploads.get(at)?;
         let auth = escaped(self.ticket.auth.expose());
         let token = base64url(&self.sealed.file_enc_sha256);
         let (scheme, kind) = (self.ticket.scheme.prefix(), self.kind.name());
@@ -243,6 +244,7 @@ impl Upload {
                 url,
                 direct_path,
                 media_key: self.media_key.clone(),
+                keyed_at: self.keyed_at,
                 sealed: self.sealed.clone(),
                 handle: named("handle"),
                 object_id: named("object_id"),
@@ -252,7 +254,7 @@ impl Upload {
     }
 
     fn again(&mut self, error: UploadError, retry_after: Option<u64>) -> Next {
-        let hosts = u32::try_from(self.ticket.hosts.len()).unwrap_or(u32::MAX);
+        let hosts = u32::try_from(self.ticket.uploads.len()).unwrap_or(u32::MAX);
         self.asked += 1;
         if self.asked >= ASKED.max(hosts) {
             return Next::Failed(error);
@@ -287,6 +289,7 @@ fn escaped(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::media::conn::{MediaConn, Scheme};
     use crate::time::Mono;
     use crate::wap::Node;
 
@@ -310,7 +313,8 @@ mod tests {
             sidecar: None,
         };
         let ticket = ticket("a/b=", &["a.net", "b.net"]);
-        Upload::new(ticket, MediaKind::Sticker, Secret::new([2; 32]), sealed)
+        let key = Secret::new([2; 32]);
+        Upload::new(ticket, MediaKind::Sticker, key, UnixSeconds(5), sealed)
     }
 
     fn url(upload: &Upload) -> String {

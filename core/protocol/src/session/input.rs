@@ -60,9 +60,9 @@ pub enum Command {
     },
     /// Link by a code that the user types into the phone: `Event::PairCode` shows it.
     PairByCode(CodeRequest),
-    /// Ask for leave to upload, which comes as [`Effect::Ticket`](crate::effect::Effect::Ticket);
-    /// `renew` when the servers refused the last one.
-    PrepareUpload {
+    /// Ask for the media servers and our leave to upload, which come as
+    /// [`Effect::Ticket`](crate::effect::Effect::Ticket); `renew` when the servers refused the last one.
+    MediaTicket {
         /// Do not use what is known.
         renew: bool,
     },

@@ -14,7 +14,7 @@ use crate::error::Fault;
 use crate::media::conn::{self, MediaConn, Scheme};
 use crate::media::download::Reference;
 use crate::media::fetch::{Fetch, FetchError, FetchId, Fetched};
-use crate::media::upload::{Ticket, UploadError};
+use crate::media::ticket::Ticket;
 use crate::session::input::Blobs;
 use crate::session::{Phase, Purpose, Session};
 use crate::stream::iq::IqEnd;
@@ -24,8 +24,9 @@ use crate::verdict::MessageId;
 /// Larger files are not fetched: nothing that is read here comes near.
 const MOST_BYTES: u64 = 256 << 20;
 
-/// Uploads that wait for the hosts; more are told that there is no connection.
-const MOST_UPLOADS: usize = 256;
+/// Uploads and downloads of the host that wait for the hosts; more are told that there is no
+/// connection.
+const MOST_TICKETS: usize = 256;
 
 /// What a blob is for.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -42,8 +43,8 @@ pub(super) struct Media {
     conn: Option<MediaConn>,
     /// Waits for the hosts.
     waiting: Vec<(Want, Reference)>,
-    /// Uploads that wait for the hosts.
-    uploads: Vec<OpId>,
+    /// Uploads and downloads of the host that wait for the hosts.
+    tickets: Vec<OpId>,
     fetching: BTreeMap<FetchId, Want>,
     pub(super) counted: Blobs,
 }
@@ -73,7 +74,7 @@ impl Session {
             let scheme = Scheme::beside(&self.config.server.url);
             let fetch = Fetch {
                 id: FetchId::random(cx.rng),
-                download: reference.download(conn, scheme, MOST_BYTES),
+                download: reference.download(&Ticket::of(conn, scheme), MOST_BYTES),
             };
             self.media.fetching.insert(fetch.id, want);
             cx.effect(Effect::Fetch(fetch));
@@ -103,8 +104,8 @@ impl Session {
         }
     }
 
-    /// A host of ours wants to upload.
-    pub(super) fn prepare_upload(&mut self, cx: &mut Cx<'_>, op: OpId, renew: bool) {
+    /// A host of ours wants to upload or to download.
+    pub(super) fn media_ticket(&mut self, cx: &mut Cx<'_>, op: OpId, renew: bool) {
         if renew {
             self.media.conn = None;
         }
@@ -112,11 +113,11 @@ impl Session {
         let known = self.media.conn.as_ref().filter(|conn| conn.holds(now));
         if let Some(conn) = known {
             let ticket = Ticket::of(conn, Scheme::beside(&self.config.server.url));
-            cx.effect(Effect::Ticket(op, Ok(ticket)));
-        } else if self.media.uploads.len() < MOST_UPLOADS && self.ask_hosts(cx) {
-            self.media.uploads.push(op);
+            cx.effect(Effect::Ticket(op, Some(ticket)));
+        } else if self.media.tickets.len() < MOST_TICKETS && self.ask_hosts(cx) {
+            self.media.tickets.push(op);
         } else {
-            cx.effect(Effect::Ticket(op, Err(UploadError::NotConnected)));
+            cx.effect(Effect::Ticket(op, None));
         }
     }
 
@@ -126,9 +127,9 @@ impl Session {
         let conn = end.result().and_then(|node| MediaConn::parse(node, now));
         self.media.conn = conn.clone();
         let scheme = Scheme::beside(&self.config.server.url);
-        for op in std::mem::take(&mut self.media.uploads) {
+        for op in std::mem::take(&mut self.media.tickets) {
             let ticket = conn.as_ref().map(|conn| Ticket::of(conn, scheme));
-            cx.effect(Effect::Ticket(op, ticket.ok_or(UploadError::NotConnected)));
+            cx.effect(Effect::Ticket(op, ticket));
         }
         for (want, reference) in std::mem::take(&mut self.media.waiting) {
             if conn.is_some() {

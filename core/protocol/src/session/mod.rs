@@ -186,8 +186,8 @@ impl Session {
             Input::Command(op, Command::Send(request)) => self.admit(cx, op, request),
             Input::Command(_, Command::ForgetAccount) => self.forget_account(cx),
             Input::Command(_, Command::Logout { keep_tokens }) => self.logout(cx, keep_tokens),
-            Input::Command(op, Command::PrepareUpload { renew }) => {
-                self.prepare_upload(cx, op, renew);
+            Input::Command(op, Command::MediaTicket { renew }) => {
+                self.media_ticket(cx, op, renew);
                 Ok(())
             }
             Input::Command(_, Command::RefreshLimits) => {

@@ -14,8 +14,8 @@ pub struct Blob {
     pub direct_path: String,
     /// What its keys are made of.
     pub media_key: Secret<32>,
-    /// When that key was made.
-    pub keyed_at: UnixSeconds,
+    /// When that key was made, if known.
+    pub keyed_at: Option<UnixSeconds>,
     /// SHA-256 of the file.
     pub sha256: [u8; 32],
     /// SHA-256 of the blob.
@@ -118,7 +118,7 @@ macro_rules! located {
             url: Some($media.blob.url.clone()),
             direct_path: Some($media.blob.direct_path.clone()),
             media_key: Some($media.blob.media_key.expose().to_vec()),
-            media_key_timestamp: Some($media.blob.keyed_at.0),
+            media_key_timestamp: $media.blob.keyed_at.map(|t| t.0),
             file_sha256: Some($media.blob.sha256.to_vec()),
             file_enc_sha256: Some($media.blob.enc_sha256.to_vec()),
             file_length: Some($media.blob.length),
