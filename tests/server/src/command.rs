@@ -160,6 +160,12 @@ pub enum Command {
         count: u32,
     },
     Payloads,
+    PeerPicture {
+        peer: String,
+        bytes: u32,
+        #[serde(default)]
+        fault: Option<FileFault>,
+    },
     PeerSend {
         peer: String,
         text: String,

@@ -332,6 +332,7 @@ impl World {
             command @ (Command::MediaFaults { .. }
             | Command::MediaFile { .. }
             | Command::MediaRequests
+            | Command::PeerPicture { .. }
             | Command::PhoneUploads { .. }) => return self.obey_about_media(command),
             Command::PrekeysLow { account, value } => {
                 let person = self.account(account.as_deref())?;

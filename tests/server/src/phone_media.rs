@@ -22,7 +22,7 @@ use crate::media::FileFault;
 use crate::people::{ClientId, PersonId};
 use crate::phone::Upload;
 use crate::reply::Reply;
-use crate::schema::{HistoryNotice, MediaRetry, ServerError};
+use crate::schema::{ChatMessage, HistoryNotice, MediaRetry, Picture, ServerError};
 use crate::world::World;
 
 /// A file that the phone can upload once more.
@@ -33,6 +33,16 @@ pub(crate) struct Kept {
     repairs: bool,
 }
 
+/// A file on the servers, and what a message says about it.
+struct Put {
+    media_key: [u8; 32],
+    direct_path: String,
+    file_enc_sha256: [u8; 32],
+    sealed: Sealed,
+    /// The file as it should be.
+    whole: Vec<u8>,
+}
+
 impl World {
     /// Encrypts and uploads what belongs to a notification, and spoils it as ordered.
     pub(crate) fn upload_history(
@@ -41,8 +51,53 @@ impl World {
         fault: Option<FileFault>,
         repairs: bool,
     ) -> (HistoryNotice, Kept) {
+        let put = self.put(MediaKind::History, packed, fault);
+        let notice = HistoryNotice {
+            file_sha256: Some(put.sealed.file_sha256.to_vec()),
+            file_length: Some(put.sealed.file_length),
+            media_key: Some(put.media_key.to_vec()),
+            file_enc_sha256: Some(put.file_enc_sha256.to_vec()),
+            direct_path: Some(put.direct_path),
+            ..HistoryNotice::default()
+        };
+        let kept = Kept {
+            media_key: put.media_key,
+            file: put.whole,
+            repairs,
+        };
+        (notice, kept)
+    }
+
+    /// A model device uploads a picture of so many bytes, which are 0, 1, .. 255, 0, .., and sends it to
+    /// the account; the message id.
+    fn send_picture(
+        &mut self,
+        from: ClientId,
+        to: PersonId,
+        bytes: u32,
+        fault: Option<FileFault>,
+    ) -> Result<String, String> {
+        let plain: Vec<u8> = (0..bytes).map(|at| at.to_le_bytes()[0]).collect();
+        let put = self.put(MediaKind::Image, &plain, fault);
+        let picture = Picture {
+            mimetype: Some("image/png".to_owned()),
+            file_sha256: Some(put.sealed.file_sha256.to_vec()),
+            file_length: Some(put.sealed.file_length),
+            media_key: Some(put.media_key.to_vec()),
+            file_enc_sha256: Some(put.file_enc_sha256.to_vec()),
+            direct_path: Some(put.direct_path),
+        };
+        let body = ChatMessage {
+            picture: Some(picture),
+            ..ChatMessage::default()
+        };
+        self.write_body(from, to, &body, None, true)
+    }
+
+    /// Encrypts a file, spoils it as ordered, and puts it on the servers.
+    fn put(&mut self, kind: MediaKind, plain: &[u8], fault: Option<FileFault>) -> Put {
         let media_key: [u8; 32] = self.rng.bytes();
-        let (mut file, sealed) = seal(&media_key, MediaKind::History, packed);
+        let (mut file, sealed) = seal(&media_key, kind, plain);
         let whole = file.clone();
         let mut file_enc_sha256 = sealed.file_enc_sha256;
         match fault {
@@ -58,20 +113,13 @@ impl World {
         if fault == Some(FileFault::Lost) {
             self.media.lose(&direct_path);
         }
-        let notice = HistoryNotice {
-            file_sha256: Some(sealed.file_sha256.to_vec()),
-            file_length: Some(sealed.file_length),
-            media_key: Some(media_key.to_vec()),
-            file_enc_sha256: Some(file_enc_sha256.to_vec()),
-            direct_path: Some(direct_path),
-            ..HistoryNotice::default()
-        };
-        let kept = Kept {
+        Put {
             media_key,
-            file: whole,
-            repairs,
-        };
-        (notice, kept)
+            direct_path,
+            file_enc_sha256,
+            sealed,
+            whole,
+        }
     }
 
     /// A companion cannot get a file: the phone uploads it again, or says that it has not got it.
@@ -130,6 +178,13 @@ impl World {
                 let account = self.account(account.as_deref())?;
                 let upload = Upload { fault, repairs };
                 let id = self.upload_strangers(account, strangers, salt, progress, upload)?;
+                Ok(Reply::Sent { id })
+            }
+            Command::PeerPicture { peer, bytes, fault } => {
+                let person = self.person(&peer)?;
+                let to = self.account(None)?;
+                let from = ClientId { person, device: 0 };
+                let id = self.send_picture(from, to, bytes, fault)?;
                 Ok(Reply::Sent { id })
             }
             Command::MediaFaults {

@@ -226,6 +226,8 @@ pub(crate) struct ChatMessage {
     pub(crate) conversation: Option<String>,
     #[prost(message, optional, tag = "2")]
     pub(crate) key: Option<KeyOfGroup>,
+    #[prost(message, optional, tag = "3")]
+    pub(crate) picture: Option<Picture>,
     #[prost(message, optional, tag = "6")]
     pub(crate) extended_text: Option<ExtendedText>,
     #[prost(message, optional, tag = "12")]
@@ -243,6 +245,23 @@ impl ChatMessage {
             .and_then(|text| text.text.as_deref());
         self.conversation.as_deref().or(extended)
     }
+}
+
+/// A picture, as far as it takes to find it.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Picture {
+    #[prost(string, optional, tag = "2")]
+    pub(crate) mimetype: Option<String>,
+    #[prost(bytes = "vec", optional, tag = "4")]
+    pub(crate) file_sha256: Option<Vec<u8>>,
+    #[prost(uint64, optional, tag = "5")]
+    pub(crate) file_length: Option<u64>,
+    #[prost(bytes = "vec", optional, tag = "8")]
+    pub(crate) media_key: Option<Vec<u8>>,
+    #[prost(bytes = "vec", optional, tag = "9")]
+    pub(crate) file_enc_sha256: Option<Vec<u8>>,
+    #[prost(string, optional, tag = "11")]
+    pub(crate) direct_path: Option<String>,
 }
 
 #[derive(Clone, PartialEq, Message)]
