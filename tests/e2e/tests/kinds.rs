@@ -51,7 +51,7 @@ fn blob() -> Blob {
         url: "https://x/y".into(),
         direct_path: "/y".into(),
         media_key: Secret::new([1; 32]),
-        keyed_at: UnixSeconds(1_789_999_000),
+        keyed_at: Some(UnixSeconds(1_789_999_000)),
         sha256: [2; 32],
         enc_sha256: [3; 32],
         length: 300,

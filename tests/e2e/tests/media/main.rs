@@ -1,6 +1,7 @@
 //! Blobs over HTTP: the phone's history by reference, uploads, and proxies on every path.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
+mod downloads;
 mod proxies;
 
 use proxies::TestProxy;
