@@ -13,6 +13,7 @@ use sendpath_protocol::error::ApiMisuse;
 use sendpath_protocol::jid::Jid;
 use sendpath_protocol::limits::gate::RecipientHint;
 use sendpath_protocol::pair::code::{CodeRequest, PairCode, PhoneNumber};
+use sendpath_protocol::pair::passkey::PasskeyAnswer;
 use sendpath_protocol::send;
 use sendpath_protocol::session::{Command, Content, SendRequest};
 use sendpath_protocol::time::Millis;
@@ -95,6 +96,27 @@ impl Account {
         let parsed = code.map(|code| PairCode::parse(code).ok_or(ApiMisuse::BadCode));
         let code = parsed.transpose()?;
         self.command(Command::PairByCode(CodeRequest { number, code }))
+    }
+
+    /// Answers `Event::PasskeyRequest`: `json` is what the owner's authenticator made of it, as a
+    /// browser's `PublicKeyCredential.toJSON()` writes it. `Event::PasskeyCode` or
+    /// `Event::PairFailed` follows. Does nothing while no passkey is wanted.
+    ///
+    /// # Errors
+    /// [`ApiMisuse::BadPasskey`], [`EngineError::Closed`], [`EngineError::Forked`].
+    pub fn answer_passkey(&self, json: &str) -> Result<(), EngineError> {
+        let answer = PasskeyAnswer::parse(json).ok_or(ApiMisuse::BadPasskey)?;
+        self.command(Command::AnswerPasskey(answer))
+    }
+
+    /// The phone shows the code of `Event::PasskeyCode`: `Event::Paired` or `Event::PairFailed`
+    /// follows. Does nothing while no code is shown. Do not call it unseen; the comparison is what
+    /// shows that nobody stepped in between.
+    ///
+    /// # Errors
+    /// [`EngineError::Closed`], [`EngineError::Forked`].
+    pub fn confirm_passkey(&self) -> Result<(), EngineError> {
+        self.command(Command::ConfirmPasskey)
     }
 
     /// Asks the server for the account's limits; a change is an event, and the answer is then in

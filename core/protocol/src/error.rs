@@ -80,6 +80,9 @@ pub enum ApiMisuse {
     /// A pairing code has eight symbols, without 0, I, O and U.
     #[error("a pairing code has eight symbols of 123456789ABCDEFGHJKLMNPQRSTVWXYZ")]
     BadCode,
+    /// An answer of an authenticator is a JSON object with the id of its credential.
+    #[error("a passkey's answer is the JSON of PublicKeyCredential.toJSON(), of at most 16 KiB")]
+    BadPasskey,
     /// A phone number in international form has 7 to 15 digits.
     #[error("a phone number has 7 to 15 digits, with the country code and without leading zeros")]
     BadNumber,

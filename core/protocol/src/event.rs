@@ -87,6 +87,24 @@ pub enum Event {
         /// For how many seconds the phone takes it.
         seconds: u32,
     },
+    /// Compare this code with the one that the phone shows, and tell when it is the same: the server
+    /// cannot have stepped in between then.
+    PasskeyCode {
+        /// The code, as `XXXX-XXXX`.
+        code: String,
+        /// For how many seconds it is waited for.
+        seconds: u32,
+    },
+    /// The server wants the account's owner to prove a passkey before it links this device. Let the
+    /// owner's authenticator sign `options`, and answer with what it says.
+    PasskeyRequest {
+        /// `PublicKeyCredentialRequestOptions` of WebAuthn as JSON, such as a browser's
+        /// `PublicKeyCredential.parseRequestOptionsFromJSON()` takes. Its `rpId` is `whatsapp.com`,
+        /// so it has to be a page of that site, or something that acts for one.
+        options: String,
+        /// For how many seconds the answer is waited for.
+        seconds: u32,
+    },
     /// The phone accepted the link; the connection restarts now.
     Paired {
         /// Our device JID by phone number.
@@ -281,8 +299,15 @@ pub enum PairFailure {
     },
     /// Nobody typed the code in time.
     CodeTimeout,
-    /// The connection ended while a code was open.
+    /// The connection ended while a code was open or a passkey was wanted.
     ConnectionLost,
+    /// The server did not take the passkey, or the phone refused after it.
+    PasskeyRefused {
+        /// The server's number.
+        code: u16,
+    },
+    /// The owner did not sign or compare in time, or server or phone did not answer.
+    PasskeyTimeout,
     /// The phone's proof did not match the QR code shown.
     HmacMismatch,
     /// The server's data did not decode.

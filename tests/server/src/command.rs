@@ -82,6 +82,10 @@ pub enum Command {
         account: Option<String>,
         collection: String,
     },
+    DemandPasskey {
+        #[serde(default = "yes")]
+        options: bool,
+    },
     DropConnection {
         #[serde(default)]
         account: Option<String>,
@@ -178,6 +182,7 @@ pub enum Command {
         #[serde(default = "yes")]
         from_lid: bool,
     },
+    PhoneCode,
     PhoneHistory {
         #[serde(default)]
         account: Option<String>,

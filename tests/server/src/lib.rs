@@ -45,6 +45,7 @@ mod obey;
 mod outgoing;
 mod paircode;
 mod pairing;
+mod passkey;
 mod peers;
 mod people;
 mod phash;

@@ -10,6 +10,7 @@ use crate::connection::Out;
 use crate::groups::Group;
 use crate::limits::{Capping, Timelock};
 use crate::pairing::Scan;
+use crate::passkey::Demand;
 use crate::people::{ClientId, PersonId, Token};
 use crate::reply::Reply;
 use crate::world::World;
@@ -44,6 +45,7 @@ impl World {
             Command::AdvanceTime { .. }
             | Command::CertFault { .. }
             | Command::ClearViolations
+            | Command::DemandPasskey { .. }
             | Command::EchoTokens { .. }
             | Command::FailLogin(_)
             | Command::ScanQr { .. }
@@ -54,6 +56,7 @@ impl World {
             | Command::Issued { .. }
             | Command::Messages
             | Command::Payloads
+            | Command::PhoneCode
             | Command::Receipts
             | Command::Received { .. }
             | Command::Routing
@@ -278,6 +281,7 @@ impl World {
                 }
             }
             Command::SetTime { time } => self.clock = time,
+            Command::DemandPasskey { options } => self.passkeys = Some(Demand { options }),
             Command::ScanQr {
                 qr,
                 pn,
@@ -287,7 +291,9 @@ impl World {
                 let person = self.owner(pn.as_deref(), lid.as_deref());
                 let person_state = &mut self.people[person];
                 person_state.lid_migrated = lid_migrated.unwrap_or(person_state.lid_migrated);
-                let device = self.scan(&Scan { qr: &qr, person })?.device;
+                let Some(device) = self.scan(&Scan { qr: &qr, person })? else {
+                    return Ok(Reply::Done);
+                };
                 let client = ClientId { person, device };
                 return Ok(Reply::Linked {
                     jid: self.wire(client, false).reveal(),

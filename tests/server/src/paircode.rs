@@ -23,7 +23,7 @@ use crate::pairing::Candidate;
 use crate::people::PersonId;
 use crate::world::World;
 
-const ALPHABET: &str = "123456789ABCDEFGHJKLMNPQRSTVWXYZ";
+pub(crate) const ALPHABET: &str = "123456789ABCDEFGHJKLMNPQRSTVWXYZ";
 const ROUNDS: u32 = 131_072;
 
 /// A code that a client announced.
@@ -55,8 +55,10 @@ impl World {
         match done {
             Ok(Done { answer, then }) => {
                 self.respond(connection, node, answer);
-                if let Some((person, secret)) = then {
-                    self.vouch_for(connection, person, &secret);
+                if let Some((person, secret)) = then
+                    && let Err(detail) = self.trusted(connection, person, &secret)
+                {
+                    self.violation(connection, "link_code_companion_reg", detail);
                 }
             }
             Err(detail) => {
@@ -201,7 +203,7 @@ impl World {
         })
     }
 
-    fn candidate(&mut self, connection: ConnectionId) -> Option<&mut Candidate> {
+    pub(crate) fn candidate(&mut self, connection: ConnectionId) -> Option<&mut Candidate> {
         match &mut self.connections.get_mut(&connection)?.phase {
             Phase::Pairing(candidate) => Some(candidate),
             _ => None,

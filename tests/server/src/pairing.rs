@@ -19,6 +19,7 @@ use sendpath_protocol::wap::Node;
 use crate::adv;
 use crate::connection::{ConnectionId, Out, Phase};
 use crate::paircode::Announced;
+use crate::passkey::Step;
 use crate::people::{Client, ClientId, PersonId, SignedPreKey};
 use crate::schema::{ClientPairingProps, ClientPayload};
 use crate::world::World;
@@ -35,6 +36,8 @@ pub(crate) struct Candidate {
     success: Option<Success>,
     /// The code that it announced, if one is open.
     pub(crate) code: Option<Announced>,
+    /// The passkey step, if one is under way.
+    pub(crate) passkey: Option<Step>,
 }
 
 /// The device as its registration payload describes it.
@@ -58,11 +61,6 @@ struct Success {
 pub(crate) struct Scan<'a> {
     pub(crate) qr: &'a str,
     pub(crate) person: PersonId,
-}
-
-/// A finished scan.
-pub(crate) struct Scanned {
-    pub(crate) device: u16,
 }
 
 impl Registration {
@@ -152,52 +150,51 @@ impl World {
                 pair_device_iq: id,
                 success: None,
                 code: None,
+                passkey: None,
             }));
         }
         self.write(connection, iq);
     }
 
-    /// The phone of `scan.person` scans the code and links the client behind it.
-    pub(crate) fn scan(&mut self, scan: &Scan<'_>) -> Result<Scanned, String> {
+    /// The phone of `scan.person` scans the code and links the client behind it, unless a passkey is
+    /// wanted first. The device's number.
+    pub(crate) fn scan(&mut self, scan: &Scan<'_>) -> Result<Option<u16>, String> {
         let qr = Qr::parse(scan.qr)?;
-        let (&connection, identity) = self
-            .connections
-            .iter()
-            .find_map(|(id, state)| match &state.phase {
-                Phase::Pairing(candidate) if candidate.shows(&qr) => {
-                    Some((id, candidate.registration.identity))
-                }
-                _ => None,
-            })
+        let shown = |phase: &Phase| match phase {
+            Phase::Pairing(candidate) => candidate.shows(&qr),
+            _ => false,
+        };
+        let mut open = self.connections.iter();
+        let (&connection, _) = open
+            .find(|(_, state)| shown(&state.phase))
             .ok_or("no waiting client shows this code")?;
-        let device = self.vouch(connection, scan.person, identity, &qr.adv_secret)?;
-        Ok(Scanned { device })
+        self.trusted(connection, scan.person, &qr.adv_secret)
     }
 
-    /// The phone of `person` agreed on `adv_secret` with a client by a typed code, and links it.
-    pub(crate) fn vouch_for(
+    /// The phone of `person` shares `adv_secret` with a client: it links it, or the server wants a
+    /// passkey first.
+    pub(crate) fn trusted(
         &mut self,
         connection: ConnectionId,
         person: PersonId,
         adv_secret: &[u8; 32],
-    ) {
-        let identity = match self.connections.get(&connection).map(|state| &state.phase) {
-            Some(Phase::Pairing(candidate)) => candidate.registration.identity,
-            _ => return,
-        };
-        if let Err(detail) = self.vouch(connection, person, identity, adv_secret) {
-            self.violation(connection, "vouch", detail);
+    ) -> Result<Option<u16>, String> {
+        if let Some(demand) = self.passkeys {
+            self.demand_passkey(connection, person, adv_secret, demand);
+            return Ok(None);
         }
+        self.vouch(connection, person, adv_secret).map(Some)
     }
 
     /// Writes `<pair-success>`: the account's signature, proven by the secret. The device's number.
-    fn vouch(
+    pub(crate) fn vouch(
         &mut self,
         connection: ConnectionId,
         person_id: PersonId,
-        identity: PublicKey,
         adv_secret: &[u8; 32],
     ) -> Result<u16, String> {
+        let candidate = self.candidate(connection).ok_or("no candidate")?;
+        let identity = candidate.registration.identity;
         let timestamp = u64::try_from(self.now().0).unwrap_or(0);
         let person = &mut self.people[person_id];
         let (device, key_index) = person.next_link();
@@ -263,6 +260,8 @@ impl World {
             self.pair_device_sign(connection, node);
         } else if let Some(told) = node.find("link_code_companion_reg") {
             self.pair_code(connection, node, told);
+        } else if Self::is_passkey_iq(node) {
+            self.passkey_iq(connection, node);
         } else if node.is("type", "get") || node.is("type", "set") {
             self.unknown_iq(connection, node);
         }

@@ -65,6 +65,9 @@ pub enum Condition {
 #[serde(tag = "reply", rename_all = "snake_case")]
 #[expect(missing_docs, reason = "every reply is explained in README.md")]
 pub enum Reply {
+    Code {
+        code: String,
+    },
     Count {
         count: usize,
     },

@@ -31,6 +31,9 @@ impl World {
             Command::Payloads => Reply::Texts {
                 texts: journal.payloads.clone(),
             },
+            Command::PhoneCode => Reply::Code {
+                code: self.phone_code()?,
+            },
             Command::Receipts => Reply::Receipts {
                 receipts: journal.receipts.clone(),
             },

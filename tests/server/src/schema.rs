@@ -367,3 +367,53 @@ pub(crate) struct DeviceSent {
     #[prost(message, optional, boxed, tag = "2")]
     pub(crate) message: Option<Box<ChatMessage>>,
 }
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct CompanionEphemeralIdentity {
+    #[prost(bytes = "vec", optional, tag = "1")]
+    pub(crate) public_key: Option<Vec<u8>>,
+    #[prost(int32, optional, tag = "2")]
+    pub(crate) device_type: Option<i32>,
+    #[prost(string, optional, tag = "3")]
+    pub(crate) reference: Option<String>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct CompanionCommitment {
+    #[prost(bytes = "vec", optional, tag = "1")]
+    pub(crate) hash: Option<Vec<u8>>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct ProloguePayload {
+    #[prost(bytes = "vec", optional, tag = "1")]
+    pub(crate) companion_ephemeral_identity: Option<Vec<u8>>,
+    #[prost(message, optional, tag = "2")]
+    pub(crate) commitment: Option<CompanionCommitment>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct PrimaryEphemeralIdentity {
+    #[prost(bytes = "vec", optional, tag = "1")]
+    pub(crate) public_key: Option<Vec<u8>>,
+    #[prost(bytes = "vec", optional, tag = "2")]
+    pub(crate) nonce: Option<Vec<u8>>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct PairingRequest {
+    #[prost(bytes = "vec", optional, tag = "1")]
+    pub(crate) companion_public_key: Option<Vec<u8>>,
+    #[prost(bytes = "vec", optional, tag = "2")]
+    pub(crate) companion_identity_key: Option<Vec<u8>>,
+    #[prost(bytes = "vec", optional, tag = "3")]
+    pub(crate) adv_secret: Option<Vec<u8>>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct EncryptedPairingRequest {
+    #[prost(bytes = "vec", optional, tag = "1")]
+    pub(crate) encrypted_payload: Option<Vec<u8>>,
+    #[prost(bytes = "vec", optional, tag = "2")]
+    pub(crate) iv: Option<Vec<u8>>,
+}

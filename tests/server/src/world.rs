@@ -33,6 +33,8 @@ pub(crate) struct World {
     pub(crate) login_faults: Vec<crate::login::Failure>,
     /// Answers to issues carry tokens that are nobody's.
     pub(crate) echo_tokens: bool,
+    /// The server wants a passkey before it links a client.
+    pub(crate) passkeys: Option<crate::passkey::Demand>,
     pub(crate) journal: Journal,
     pub(crate) media: Media,
     /// Files of the phones, by message.
@@ -55,6 +57,7 @@ impl World {
             faults: BTreeMap::new(),
             login_faults: Vec::new(),
             echo_tokens: false,
+            passkeys: None,
             journal: Journal::default(),
             media: Media::default(),
             kept: BTreeMap::new(),

@@ -1,4 +1,5 @@
-//! Linking by QR code, or by a code that the user types ([`code`]).
+//! Linking by QR code, or by a code that the user types ([`code`]); the server may want a passkey
+//! as well ([`passkey`]).
 //!
 //! ```text
 //! <iq type="set"><pair-device><ref>…</ref>*6</pair-device></iq>      -> result; show the first ref
@@ -12,7 +13,10 @@
 //! it, so the phone never believes in a link that we do not have.
 
 pub mod code;
+pub mod passkey;
 mod success;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 
@@ -31,6 +35,7 @@ use crate::txn::{Cx, Scope};
 use crate::wap::{self, Node};
 
 use code::{CodePairing, CodeRequest, CodeStep};
+use passkey::{PasskeyAnswer, PasskeyPairing, PasskeyStep};
 
 /// How long the first code is shown, in seconds. The server forgets a ref after about that time.
 const FIRST_CODE: u32 = 60;
@@ -56,6 +61,16 @@ pub struct Pairing {
     /// The server has offered to pair on this connection.
     offered: bool,
     code: CodePairing,
+    passkey: PasskeyPairing,
+}
+
+/// Which of our requests about a link the server answered.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Request {
+    /// One of linking by a typed code.
+    Code(CodeStep),
+    /// One of the passkey step.
+    Passkey(PasskeyStep),
 }
 
 /// What is to be done after something happened to a pairing.
@@ -63,7 +78,7 @@ pub struct Pairing {
 #[must_use]
 pub enum Next {
     /// Ask the server this, and bring the end of it to [`Pairing::answered`].
-    Ask(CodeStep, Node),
+    Ask(Request, Node),
     /// It failed and said so; the connection ends.
     GaveUp,
     /// Nothing.
@@ -107,8 +122,7 @@ impl Pairing {
             return Ok(self.offered(cx, device, iq, offer));
         }
         if let Some(success) = iq.find("pair-success") {
-            self.showing = None;
-            self.code.close();
+            self.close();
             success::handle(cx, slot, device, iq, success)?;
         }
         Ok(Next::Wait)
@@ -147,16 +161,28 @@ impl Pairing {
 
     fn announce(&mut self, cx: &mut Cx<'_>, device: &DeviceRecord) -> Next {
         match self.code.begin(cx, device) {
-            Some(hello) => Next::Ask(CodeStep::Hello, hello),
+            Some(hello) => Next::Ask(Request::Code(CodeStep::Hello), hello),
             None => Next::Wait,
         }
     }
 
     /// A request of [`Next::Ask`] ended.
-    pub fn answered(&mut self, cx: &mut Cx<'_>, step: CodeStep, end: &IqEnd) -> Next {
-        match self.code.answered(cx, step, end) {
-            Ok(()) => Next::Wait,
-            Err(reason) => self.give_up(cx, reason),
+    pub fn answered(
+        &mut self,
+        cx: &mut Cx<'_>,
+        device: &DeviceRecord,
+        request: Request,
+        end: &IqEnd,
+    ) -> Next {
+        match request {
+            Request::Code(step) => match self.code.answered(cx, step, end) {
+                Ok(()) => Next::Wait,
+                Err(reason) => self.give_up(cx, reason),
+            },
+            Request::Passkey(step) => {
+                let asked = self.passkey.answered(cx, device, step, end);
+                self.passkey_goes_on(cx, asked)
+            }
         }
     }
 
@@ -172,7 +198,57 @@ impl Pairing {
             return Next::Wait;
         }
         match self.code.phone(cx, slot, device, notification) {
-            Ok(Some((step, order))) => Next::Ask(step, order),
+            Ok(Some((step, order))) => Next::Ask(Request::Code(step), order),
+            Ok(None) => Next::Wait,
+            Err(reason) => self.give_up(cx, reason),
+        }
+    }
+
+    /// Handles a `passkey_prologue_request` or `crsc_continuation` notification. What was shown to
+    /// scan or to type has served its purpose.
+    pub fn passkey_told(
+        &mut self,
+        cx: &mut Cx<'_>,
+        device: &DeviceRecord,
+        notification: &Node,
+    ) -> Next {
+        if device.paired().is_some() || notification.address("from") != Some(Jid::whatsapp()) {
+            return Next::Wait;
+        }
+        let asked = if notification.is("type", "crsc_continuation") {
+            self.passkey.continued(cx, notification)
+        } else {
+            self.showing = None;
+            self.code.close();
+            self.passkey.wanted(cx, notification)
+        };
+        self.passkey_goes_on(cx, asked)
+    }
+
+    /// The account's owner has signed what [`Event::PasskeyRequest`] asks for.
+    pub fn passkey_signed(&mut self, cx: &mut Cx<'_>, answer: PasskeyAnswer) -> Next {
+        let asked = self.passkey.signed(cx, answer);
+        self.passkey_goes_on(cx, Ok(asked))
+    }
+
+    /// The phone shows the code of [`Event::PasskeyCode`].
+    pub fn passkey_confirmed(
+        &mut self,
+        cx: &mut Cx<'_>,
+        slot: &Scope,
+        device: &mut DeviceRecord,
+    ) -> Next {
+        let asked = self.passkey.confirmed(cx, slot, device);
+        self.passkey_goes_on(cx, asked)
+    }
+
+    fn passkey_goes_on(
+        &mut self,
+        cx: &mut Cx<'_>,
+        asked: Result<Option<(PasskeyStep, Node)>, PairFailure>,
+    ) -> Next {
+        match asked {
+            Ok(Some((step, order))) => Next::Ask(Request::Passkey(step), order),
             Ok(None) => Next::Wait,
             Err(reason) => self.give_up(cx, reason),
         }
@@ -197,8 +273,12 @@ impl Pairing {
 
     /// Shows the next code if the present one is over, or gives up after the last.
     pub fn tick(&mut self, cx: &mut Cx<'_>, device: &DeviceRecord) -> Next {
-        if self.code.expired(cx) {
+        let over = |until: Option<Mono>| until.is_some_and(|until| until <= cx.now.mono);
+        if over(self.code.deadline()) {
             return self.give_up(cx, PairFailure::CodeTimeout);
+        }
+        if over(self.passkey.deadline()) {
+            return self.give_up(cx, PairFailure::PasskeyTimeout);
         }
         let over = |showing: &mut Showing| showing.until <= cx.now.mono;
         let Some(mut showing) = self.showing.take_if(over) else {
@@ -225,6 +305,7 @@ impl Pairing {
         // A new secret would not be the one that the phone agrees on by a typed code.
         if device.paired().is_some()
             || self.code.is_open()
+            || self.passkey.is_open()
             || !(asked("companion_reg_refresh") || asked("pair-device-rotate-qr"))
         {
             return;
@@ -241,9 +322,8 @@ impl Pairing {
 
     /// The connection ended: its codes are worthless.
     pub fn connection_lost(&mut self, cx: &mut Cx<'_>) {
-        self.showing = None;
         self.offered = false;
-        if self.code.close() {
+        if self.close() {
             let reason = PairFailure::ConnectionLost;
             cx.effect(Event::PairFailed { reason });
         }
@@ -252,14 +332,21 @@ impl Pairing {
     /// When [`Pairing::tick`] has something to do.
     pub fn deadline(&self) -> Option<Mono> {
         let showing = self.showing.as_ref().map(|showing| showing.until);
-        showing.into_iter().chain(self.code.deadline()).min()
+        let until = [showing, self.code.deadline(), self.passkey.deadline()];
+        until.into_iter().flatten().min()
     }
 
     fn give_up(&mut self, cx: &mut Cx<'_>, reason: PairFailure) -> Next {
-        self.showing = None;
-        self.code.close();
+        self.close();
         fail(cx, reason);
         Next::GaveUp
+    }
+
+    /// Nothing is shown or open any more; whether somebody was busy with a code or a passkey.
+    fn close(&mut self) -> bool {
+        self.showing = None;
+        let passkey = self.passkey.close();
+        self.code.close() || passkey
     }
 }
 
@@ -278,6 +365,14 @@ fn reply(iq: &Node, kind: &'static str) -> Node {
         .maybe("id", iq.text("id").map(|id| id.into_owned()))
 }
 
+fn order(kind: &'static str, child: Node) -> Node {
+    Node::new("iq")
+        .attr("xmlns", "md")
+        .attr("type", kind)
+        .jid("to", Jid::whatsapp())
+        .child(child)
+}
+
 fn transmit(cx: &mut Cx<'_>, node: &Node) {
     cx.effect(Stanza(wap::encode(node)));
 }
@@ -285,153 +380,4 @@ fn transmit(cx: &mut Cx<'_>, node: &Node) {
 fn fail(cx: &mut Cx<'_>, reason: PairFailure) {
     cx.effect(Event::PairFailed { reason });
     cx.effect(Effect::Disconnect(Reconnect::Stop));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testkit::Bench;
-
-    fn device(bench: &mut Bench) -> DeviceRecord {
-        let slot = bench.slot.clone();
-        bench.run(|cx| DeviceRecord::load_or_create(cx, &slot))
-    }
-
-    fn offer(refs: &[&str]) -> Node {
-        let refs = refs.iter().map(|text| Node::new("ref").bytes(*text));
-        Node::new("iq")
-            .attr("type", "set")
-            .attr("id", "X")
-            .jid("from", Jid::whatsapp())
-            .child(Node::new("pair-device").children(refs))
-    }
-
-    fn handle(
-        bench: &mut Bench,
-        pairing: &mut Pairing,
-        device: &mut DeviceRecord,
-        iq: &Node,
-    ) -> Vec<Effect> {
-        let slot = bench.slot.clone();
-        bench
-            .step(|cx| pairing.handle(cx, &slot, device, iq).map(drop))
-            .1
-    }
-
-    fn tick(bench: &mut Bench, pairing: &mut Pairing, device: &DeviceRecord) -> Vec<Effect> {
-        let tick = |cx: &mut Cx<'_>| {
-            let _ = pairing.tick(cx, device);
-            Ok(())
-        };
-        bench.step(tick).1
-    }
-
-    fn sent(effect: &Effect) -> Node {
-        match effect {
-            Effect::Transmit(stanza) => wap::decode(&stanza.0).unwrap(),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn qr(effect: &Effect) -> (&str, u32) {
-        match effect {
-            Effect::Event(Event::PairQr { text, seconds }) => (text, *seconds),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn gave_up(reason: PairFailure) -> [Effect; 2] {
-        [
-            Event::PairFailed { reason }.into(),
-            Effect::Disconnect(Reconnect::Stop),
-        ]
-    }
-
-    #[test]
-    fn an_offer_is_answered_and_its_first_code_shown_with_five_fields() {
-        let mut bench = Bench::new(1);
-        let (mut device, mut pairing) = (device(&mut bench), Pairing::default());
-        let effects = handle(&mut bench, &mut pairing, &mut device, &offer(&["r1", "r2"]));
-        assert_eq!(effects.len(), 2);
-        let reply = sent(&effects[0]);
-        assert!(reply.is("type", "result") && reply.is("id", "X"));
-        assert_eq!(reply.address("to"), Some(Jid::whatsapp()));
-        let (text, seconds) = qr(&effects[1]);
-        let fields: Vec<&str> = text.strip_prefix(URL).unwrap().split(',').collect();
-        assert_eq!(
-            (fields.len(), fields[0], fields[4], seconds),
-            (5, "r1", "1", 60)
-        );
-        for (field, key) in [
-            (fields[1], device.noise.public.as_bytes()),
-            (fields[2], device.identity.public.as_bytes()),
-            (fields[3], device.adv_secret.expose()),
-        ] {
-            assert_eq!(STANDARD.decode(field).unwrap(), key);
-        }
-    }
-
-    #[test]
-    fn codes_follow_each_other_and_the_last_one_ends_the_connection() {
-        let mut bench = Bench::new(1);
-        let (mut device, mut pairing) = (device(&mut bench), Pairing::default());
-        let start = bench.now.mono;
-        handle(&mut bench, &mut pairing, &mut device, &offer(&["r1", "r2"]));
-        assert_eq!(pairing.deadline(), Some(start.plus(Millis(60_000))));
-        bench.now.mono = start.plus(Millis(59_999));
-        assert_eq!(tick(&mut bench, &mut pairing, &device), []);
-        bench.now.mono = start.plus(Millis(60_000));
-        let effects = tick(&mut bench, &mut pairing, &device);
-        let (text, seconds) = qr(&effects[0]);
-        assert!(text.starts_with(&format!("{URL}r2,")));
-        assert_eq!(seconds, 20);
-        bench.now.mono = start.plus(Millis(80_000));
-        let effects = tick(&mut bench, &mut pairing, &device);
-        assert_eq!(effects, gave_up(PairFailure::QrTimeout));
-        assert_eq!(pairing.deadline(), None);
-    }
-
-    #[test]
-    fn an_offer_without_codes_fails() {
-        let mut bench = Bench::new(1);
-        let (mut device, mut pairing) = (device(&mut bench), Pairing::default());
-        let effects = handle(&mut bench, &mut pairing, &mut device, &offer(&[]));
-        assert_eq!(effects[1..], gave_up(PairFailure::Malformed));
-    }
-
-    #[test]
-    fn a_refresh_renders_the_code_with_a_new_durable_secret() {
-        let mut bench = Bench::new(1);
-        let (mut device, mut pairing) = (device(&mut bench), Pairing::default());
-        let first = handle(&mut bench, &mut pairing, &mut device, &offer(&["r1"]));
-        bench.now.mono = bench.now.mono.plus(Millis(15_500));
-        let slot = bench.slot.clone();
-        let mut refresh = |child: &'static str| {
-            let node = Node::new("notification").child(Node::new(child));
-            let body = |cx: &mut Cx<'_>| {
-                pairing.refresh(cx, &slot, &mut device, &node);
-                Ok(DeviceRecord::load(&cx.txn, &slot)?.unwrap().adv_secret)
-            };
-            bench.step(body)
-        };
-        let (stored, effects) = refresh("pair-device-rotate-qr");
-        let (text, seconds) = qr(&effects[0]);
-        assert_ne!(text, qr(&first[1]).0);
-        assert!(text.contains(&STANDARD.encode(stored.expose())));
-        assert_eq!(seconds, 45);
-        assert_eq!(refresh("something else").1, []);
-    }
-
-    #[test]
-    fn a_lost_connection_takes_its_codes_along() {
-        let mut bench = Bench::new(1);
-        let (mut device, mut pairing) = (device(&mut bench), Pairing::default());
-        handle(&mut bench, &mut pairing, &mut device, &offer(&["r1"]));
-        let lost = |cx: &mut Cx<'_>| {
-            pairing.connection_lost(cx);
-            Ok(())
-        };
-        assert_eq!(bench.step(lost).1, []);
-        assert_eq!(pairing.deadline(), None);
-    }
 }

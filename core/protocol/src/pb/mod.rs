@@ -15,6 +15,7 @@ mod handshake;
 mod history;
 mod media;
 mod message;
+mod passkey;
 mod payload;
 mod signal;
 
@@ -50,6 +51,10 @@ pub use message::{
     ContextInfo, DeviceCopy, DeviceListMetadata, DeviceSentMessage, ExtendedTextMessage,
     FutureProofMessage, Message, MessageContextInfo, MessageKey, ProtocolMessage,
     ProtocolMessageType, ReactionMessage, SenderKeyDistributionMessage,
+};
+pub use passkey::{
+    CompanionCommitment, CompanionEphemeralIdentity, EncryptedPairingRequest, PairingRequest,
+    PrimaryEphemeralIdentity, ProloguePayload,
 };
 pub use payload::{
     AppVersion, ClientAccountType, ClientPayload, ConnectReason, ConnectType,
@@ -97,6 +102,7 @@ pub fn schema() -> impl Iterator<Item = &'static Declared> {
         history::DECLARED,
         media::DECLARED,
         message::DECLARED,
+        passkey::DECLARED,
         payload::DECLARED,
         signal::DECLARED,
     ]

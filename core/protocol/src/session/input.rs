@@ -10,6 +10,7 @@ use crate::jid::Jid;
 use crate::limits::gate::RecipientHint;
 use crate::media::fetch::{FetchError, FetchId, Fetched};
 use crate::pair::code::CodeRequest;
+use crate::pair::passkey::PasskeyAnswer;
 use crate::tctoken::Counters;
 use crate::time::Mono;
 use crate::verdict::MessageId;
@@ -50,6 +51,10 @@ pub enum Input {
 /// What a host may ask.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Command {
+    /// The account's owner signed what `Event::PasskeyRequest` asks for.
+    AnswerPasskey(PasskeyAnswer),
+    /// The phone shows the code of `Event::PasskeyCode`.
+    ConfirmPasskey,
     /// Delete everything that is stored for the account: tokens, names, limits, timelines. The link
     /// of this device stays.
     ForgetAccount,

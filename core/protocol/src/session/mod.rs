@@ -197,6 +197,8 @@ impl Session {
                 Ok(())
             }
             Input::Command(_, Command::Subscribe(to)) => self.subscribe(cx, &to),
+            Input::Command(_, Command::AnswerPasskey(answer)) => self.passkey_signed(cx, answer),
+            Input::Command(_, Command::ConfirmPasskey) => self.passkey_confirmed(cx),
             Input::Command(_, Command::PairByCode(request)) => self.pair_by_code(cx, request),
             Input::Cancel(op) => self.cancel(cx, op),
             Input::Established => {

@@ -22,6 +22,9 @@ impl Session {
             Some("companion_reg_refresh") => self.refresh_qr(cx, node),
             Some("link_code_companion_reg") => self.phone_speaks(cx, node)?,
             Some("encrypt") => self.keys_notice(cx, node)?,
+            Some("crsc_continuation" | "passkey_prologue_request") => {
+                self.passkey_told(cx, node)?;
+            }
             Some("mediaretry") => self.uploaded_again(cx, node)?,
             Some("mex") => self.ignored += 1,
             Some("server_sync") => self.app_state.notified(cx, &self.slot, node)?,

@@ -2,8 +2,9 @@
 
 use crate::error::Fault;
 use crate::event::{Event, PairFailure};
-use crate::pair::Next;
-use crate::pair::code::{CodeRequest, CodeStep};
+use crate::pair::code::CodeRequest;
+use crate::pair::passkey::PasskeyAnswer;
+use crate::pair::{self, Next};
 use crate::session::{Purpose, Session};
 use crate::stream::iq::IqEnd;
 use crate::txn::Cx;
@@ -37,13 +38,35 @@ impl Session {
         self.go_on(cx, next)
     }
 
-    pub(super) fn code_answered(
+    pub(super) fn pairing_answered(
         &mut self,
         cx: &mut Cx<'_>,
-        step: CodeStep,
+        request: pair::Request,
         end: &IqEnd,
     ) -> Result<(), Fault> {
-        let next = self.pairing.answered(cx, step, end);
+        let next = self.pairing.answered(cx, &self.device, request, end);
+        self.go_on(cx, next)
+    }
+
+    /// A `passkey_prologue_request` or `crsc_continuation` notification.
+    pub(super) fn passkey_told(&mut self, cx: &mut Cx<'_>, told: &Node) -> Result<(), Fault> {
+        let next = self.pairing.passkey_told(cx, &self.device, told);
+        self.go_on(cx, next)
+    }
+
+    pub(super) fn passkey_signed(
+        &mut self,
+        cx: &mut Cx<'_>,
+        answer: PasskeyAnswer,
+    ) -> Result<(), Fault> {
+        let next = self.pairing.passkey_signed(cx, answer);
+        self.go_on(cx, next)
+    }
+
+    pub(super) fn passkey_confirmed(&mut self, cx: &mut Cx<'_>) -> Result<(), Fault> {
+        let next = self
+            .pairing
+            .passkey_confirmed(cx, &self.slot, &mut self.device);
         self.go_on(cx, next)
     }
 
@@ -65,7 +88,7 @@ impl Session {
 
     fn go_on(&mut self, cx: &mut Cx<'_>, next: Next) -> Result<(), Fault> {
         match next {
-            Next::Ask(step, order) => self.ask(cx, order, Purpose::PairCode(step)),
+            Next::Ask(request, order) => self.ask(cx, order, Purpose::Pair(request)),
             Next::GaveUp => self.offline(cx)?,
             Next::Wait => {}
         }

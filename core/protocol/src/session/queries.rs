@@ -7,7 +7,6 @@ use crate::appstate::Collection;
 use crate::devices::DeviceList;
 use crate::error::Fault;
 use crate::jid::Jid;
-use crate::pair::code::CodeStep;
 use crate::peer::{DeviceAddress, PeerKey};
 use crate::send::{Answered, Stage};
 use crate::session::{Phase, Session};
@@ -17,7 +16,7 @@ use crate::txn::Cx;
 use crate::usync;
 use crate::verdict::{Cause, Outcome};
 use crate::wap::Node;
-use crate::{account, devices, lidmap, prekeys};
+use crate::{account, devices, lidmap, pair, prekeys};
 
 /// What a request was for.
 #[derive(Debug)]
@@ -40,8 +39,8 @@ pub(super) enum Purpose {
     Lid(PeerKey),
     /// A question of the account's machine.
     Account(account::Purpose),
-    /// A step of pairing by a typed code.
-    PairCode(CodeStep),
+    /// A step of linking.
+    Pair(pair::Request),
     /// An answer that only shows that the server is there, or that nobody needs.
     Ping,
     /// An upload of one-time keys.
@@ -99,7 +98,7 @@ impl Session {
                 }
                 self.resume(cx, &Answered::Lists(asked), &end)?;
             }
-            Purpose::PairCode(step) => self.code_answered(cx, step, &end)?,
+            Purpose::Pair(request) => self.pairing_answered(cx, request, &end)?,
             Purpose::Upload => self.uploaded(cx, &end)?,
         }
         Ok(())

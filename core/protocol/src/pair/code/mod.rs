@@ -23,7 +23,7 @@ use crate::time::{Millis, Mono};
 use crate::txn::{Cx, Scope};
 use crate::wap::Node;
 
-use super::CLIENT_TYPE;
+use super::{CLIENT_TYPE, LONGEST_REF, order};
 
 pub use seal::PairCode;
 
@@ -38,9 +38,6 @@ const MOST_ROUNDS: u8 = 3;
 
 /// What the phone shows for us. The server knows this form and refuses free text.
 const DISPLAY: &str = "Chrome (Linux)";
-
-/// Longest reference that is kept, in bytes.
-const LONGEST_REF: usize = 512;
 
 /// A phone number in international form: 7 to 15 digits, the first not 0.
 #[derive(Clone, Eq, PartialEq)]
@@ -172,7 +169,7 @@ impl CodePairing {
             until: after(cx, Millis::from_secs(LIFETIME.into())),
             rounds,
         }));
-        order(hello)
+        order("set", hello)
     }
 
     /// The server answered one of our requests; an error ends the code.
@@ -248,12 +245,7 @@ impl CodePairing {
             Node::new("companion_identity_public").bytes(device.identity.public.as_bytes()),
             Node::new("link_code_pairing_ref").bytes(hello.reference),
         ]);
-        Ok(Some((CodeStep::Finish, order(bundle))))
-    }
-
-    /// Whether the time of the code is over now.
-    pub(super) fn expired(&self, cx: &Cx<'_>) -> bool {
-        self.deadline().is_some_and(|until| until <= cx.now.mono)
+        Ok(Some((CodeStep::Finish, order("set", bundle))))
     }
 
     /// Closes the code; whether there was one.
@@ -307,14 +299,6 @@ fn registration(stage: &'static str, number: &PhoneNumber) -> Node {
     Node::new("link_code_companion_reg")
         .jid("jid", number.jid())
         .attr("stage", stage)
-}
-
-fn order(child: Node) -> Node {
-    Node::new("iq")
-        .attr("xmlns", "md")
-        .attr("type", "set")
-        .jid("to", Jid::whatsapp())
-        .child(child)
 }
 
 fn after(cx: &Cx<'_>, time: Millis) -> Mono {

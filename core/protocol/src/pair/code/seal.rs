@@ -52,7 +52,7 @@ impl PairCode {
     }
 
     /// Groups of five bits, the highest first.
-    fn of(bytes: [u8; 5]) -> Self {
+    pub(in crate::pair) fn of(bytes: [u8; 5]) -> Self {
         let bits = bytes
             .iter()
             .fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));

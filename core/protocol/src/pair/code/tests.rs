@@ -1,6 +1,6 @@
 use super::*;
 use crate::effect::{Effect, Reconnect};
-use crate::pair::{Next, Pairing};
+use crate::pair::{Next, Pairing, Request};
 use crate::testkit::{Bench, any_node};
 
 /// A pairing whose server is ready, and what its effects were.
@@ -63,7 +63,8 @@ impl Desk {
     }
 
     fn answer(&mut self, step: CodeStep, end: &IqEnd) -> (Next, Vec<Effect>) {
-        self.run(|pairing, cx, _, _| Ok(pairing.answered(cx, step, end)))
+        let request = Request::Code(step);
+        self.run(|pairing, cx, _, device| Ok(pairing.answered(cx, device, request, end)))
     }
 
     fn told(&mut self, told: &Node) -> (Next, Vec<Effect>) {
@@ -79,7 +80,7 @@ impl Desk {
 
 fn asked(next: Next, step: CodeStep) -> Node {
     match next {
-        Next::Ask(asked, node) if asked == step => node,
+        Next::Ask(Request::Code(asked), node) if asked == step => node,
         other => panic!("{other:?}"),
     }
 }
