@@ -78,7 +78,7 @@ impl Account {
     ) -> Result<(), Fault> {
         let end = match end {
             IqEnd::Result(_) => issue::IqEnd::Ok,
-            IqEnd::Error { code } => issue::IqEnd::Error(*code),
+            IqEnd::Error { code, .. } => issue::IqEnd::Error(*code),
             IqEnd::Timeout => issue::IqEnd::Timeout,
             IqEnd::Disconnected => issue::IqEnd::Disconnected,
         };

@@ -134,7 +134,10 @@ impl WorkEnd {
 
     pub(super) fn into_iq(self, purpose: &Purpose) -> IqEnd {
         match (self, purpose) {
-            (Self::Error(code), _) => IqEnd::Error { code },
+            (Self::Error(code), _) => IqEnd::Error {
+                code,
+                backoff: None,
+            },
             (Self::Lost, _) => IqEnd::Timeout,
             (Self::Result(node), _) => IqEnd::Result(*node),
             (Self::Json(text), _) => {

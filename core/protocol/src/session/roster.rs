@@ -37,8 +37,10 @@ impl Session {
         end: &IqEnd,
     ) -> Result<(), Fault> {
         let cause = match end {
-            IqEnd::Error { code: 404 } => Some(Cause::RecipientNotFound),
-            IqEnd::Error { code: 401 | 403 } => Some(Cause::NotAllowed),
+            IqEnd::Error { code: 404, .. } => Some(Cause::RecipientNotFound),
+            IqEnd::Error {
+                code: 401 | 403, ..
+            } => Some(Cause::NotAllowed),
             _ => None,
         };
         if let Some(cause) = cause {

@@ -24,6 +24,8 @@ pub enum IqEnd {
     Error {
         /// The code.
         code: u16,
+        /// For how many seconds not to ask again, if the server said so.
+        backoff: Option<u32>,
     },
     /// `type="result"`: the whole answer.
     Result(Node),
@@ -78,9 +80,11 @@ impl<P> Pending<P> {
     pub fn take(&mut self, answer: Node) -> Option<(P, IqEnd)> {
         let (_, purpose) = self.waiting.remove(&*answer.text("id")?)?;
         let end = if answer.is("type", "error") {
-            let code = answer.find("error").and_then(|error| error.number("code"));
+            let error = answer.find("error");
+            let code = error.and_then(|error| error.number("code"));
             IqEnd::Error {
                 code: code.unwrap_or(0),
+                backoff: error.and_then(|error| error.number("backoff")),
             }
         } else {
             IqEnd::Result(answer)
@@ -160,7 +164,13 @@ mod tests {
             .into_owned();
         assert_eq!(
             table.take(answer(&id, "error")),
-            Some((1, IqEnd::Error { code: 0 }))
+            Some((
+                1,
+                IqEnd::Error {
+                    code: 0,
+                    backoff: None
+                }
+            ))
         );
     }
 

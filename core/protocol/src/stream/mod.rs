@@ -6,5 +6,6 @@ pub mod ending;
 pub mod iq;
 pub mod keepalive;
 pub mod offline;
+pub mod pause;
 
 pub use ending::Ending;

@@ -58,6 +58,11 @@ impl PhoneNumber {
         number.then_some(Self(digits))
     }
 
+    /// Nothing but its digits.
+    pub fn digits(&self) -> &str {
+        &self.0
+    }
+
     fn jid(&self) -> Jid {
         Jid::pn(&*self.0)
     }
@@ -191,7 +196,7 @@ impl CodePairing {
                 });
             }
             (CodeStep::Finish, IqEnd::Result(_)) => open.until = after(cx, SUCCESS),
-            (_, IqEnd::Error { code }) => {
+            (_, IqEnd::Error { code, .. }) => {
                 return Err(PairFailure::CodeRefused { code: *code });
             }
             (_, IqEnd::Timeout) => return Err(PairFailure::CodeTimeout),

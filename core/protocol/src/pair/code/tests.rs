@@ -228,7 +228,13 @@ fn after_our_bundle_the_server_has_a_minute() {
 fn a_refusal_tells_the_servers_number() {
     let mut desk = Desk::ready();
     desk.want();
-    let (next, effects) = desk.answer(CodeStep::Hello, &IqEnd::Error { code: 429 });
+    let (next, effects) = desk.answer(
+        CodeStep::Hello,
+        &IqEnd::Error {
+            code: 429,
+            backoff: None,
+        },
+    );
     assert!(matches!(next, Next::GaveUp));
     assert_eq!(effects, gave_up(PairFailure::CodeRefused { code: 429 }));
     assert!(matches!(desk.told(&hello("R", [7; 80])).0, Next::Wait));

@@ -250,7 +250,13 @@ fn only_the_server_may_ask() {
 #[test]
 fn a_refusal_a_silence_and_a_bad_key_end_the_attempt() {
     let (mut desk, _) = Desk::offered();
-    let (_, effects) = desk.answer(PasskeyStep::Prologue, &IqEnd::Error { code: 403 });
+    let (_, effects) = desk.answer(
+        PasskeyStep::Prologue,
+        &IqEnd::Error {
+            code: 403,
+            backoff: None,
+        },
+    );
     assert_eq!(effects, gave_up(PairFailure::PasskeyRefused { code: 403 }));
     assert_eq!(desk.pairing.deadline(), None);
 
