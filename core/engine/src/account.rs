@@ -5,7 +5,9 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use sendpath_handoff::{AccountEvent, Admission, Sending, Shared, Status, operation};
+use sendpath_handoff::{
+    AccountEvent, Admission, Pending, Sending, Shared, Status, operation, request as halves,
+};
 use sendpath_protocol::account::{Answer, Inquiry, Settings};
 use sendpath_protocol::config::{DeviceConfig, ServerConfig};
 use sendpath_protocol::effect::OpId;
@@ -14,6 +16,7 @@ use sendpath_protocol::jid::Jid;
 use sendpath_protocol::limits::gate::RecipientHint;
 use sendpath_protocol::pair::code::{CodeRequest, PairCode, PhoneNumber};
 use sendpath_protocol::pair::passkey::PasskeyAnswer;
+use sendpath_protocol::request::Request as Ask;
 use sendpath_protocol::send;
 use sendpath_protocol::session::{Command, Content, SendRequest};
 use sendpath_protocol::time::Millis;
@@ -62,7 +65,7 @@ impl Account {
     /// # Errors
     /// [`EngineError::Closed`], [`EngineError::Forked`].
     pub fn connect(&self) -> Result<(), EngineError> {
-        self.request(Request::Connect)
+        self.tell(Request::Connect)
     }
 
     /// Ends the connection. What the outbox holds waits for the next one.
@@ -70,7 +73,7 @@ impl Account {
     /// # Errors
     /// [`EngineError::Closed`], [`EngineError::Forked`].
     pub fn disconnect(&self) -> Result<(), EngineError> {
-        self.request(Request::Disconnect)
+        self.tell(Request::Disconnect)
     }
 
     /// Unlinks this device and deletes its keys; `Event::LoggedOut` tells when it is done.
@@ -138,14 +141,15 @@ impl Account {
         self.command(Command::Subscribe(to))
     }
 
-    /// Deletes everything that is stored for the account: tokens, names, limits, timelines. The link
-    /// of this device stays. Returns at once; messages sent later find nothing, and a question asked
-    /// right behind it may still be answered from before.
+    /// Asks for something that ends in a reply of its own type: `Resolve`, `MarkRead`, `SetPresence`
+    /// and the others in [`sendpath_protocol::request`]. Returns at once; the reply is in the
+    /// [`Pending`], to await or to block for. Nothing waits for a connection.
     ///
     /// # Errors
     /// [`EngineError::Closed`], [`EngineError::Forked`].
-    pub fn forget_account(&self) -> Result<(), EngineError> {
-        self.command(Command::ForgetAccount)
+    pub fn request<R: Ask>(&self, request: R) -> Result<Pending<R::Reply>, EngineError> {
+        self.enter()?;
+        Ok(ask(&self.0.core, self.0.slot, request))
     }
 
     /// Sends a text. `to` is `<digits>@s.whatsapp.net`, `<digits>@lid`, the digits of a number, or a
@@ -228,7 +232,7 @@ impl Account {
     /// # Errors
     /// [`EngineError::Closed`], [`EngineError::Forked`].
     pub fn cancel(&self, op: OpId) -> Result<(), EngineError> {
-        self.request(Request::Cancel(op))
+        self.tell(Request::Cancel(op))
     }
 
     /// Where the account stands.
@@ -250,7 +254,7 @@ impl Account {
     pub fn ask(&self, inquiry: Inquiry) -> Result<Option<Answer>, EngineError> {
         self.0.core.enter_blocking()?;
         let (reply, answer) = mpsc::sync_channel(1);
-        self.request(Request::Ask(inquiry, reply))?;
+        self.tell(Request::Ask(inquiry, reply))?;
         answer.recv().unwrap_or(Err(EngineError::Closed))
     }
 
@@ -324,13 +328,28 @@ impl Account {
     }
 
     fn command(&self, command: Command) -> Result<(), EngineError> {
-        self.request(Request::Command(self.0.core.op(), command))
+        self.tell(Request::Command(self.0.core.op(), command))
     }
 
-    fn request(&self, request: Request) -> Result<(), EngineError> {
+    fn tell(&self, request: Request) -> Result<(), EngineError> {
         self.enter()?;
         self.0.core.tell(Message::Host(self.0.slot, request))
     }
+}
+
+/// Asks the session of a slot.
+pub(crate) fn ask<R: Ask>(core: &Arc<Core>, slot: SlotId, request: R) -> Pending<R::Reply> {
+    let op = core.op();
+    let shard = core.shard.clone();
+    // A shard that is gone has answered.
+    let cancel = move || drop(shard.send(Message::Host(slot, Request::Cancel(op))));
+    let (pending, answerer) = halves::<R>(op, Box::new(cancel));
+    // A shard that is gone drops the answerer, so the request ends all the same.
+    let _ = core.tell(Message::Host(
+        slot,
+        Request::Server(op, request.into(), answerer),
+    ));
+    pending
 }
 
 impl Drop for Inner {

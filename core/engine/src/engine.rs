@@ -11,6 +11,7 @@ use sendpath_protocol::effect::OpId;
 use sendpath_protocol::error::{ApiMisuse, Fault, StoreError};
 use sendpath_protocol::media::fetch::FetchError;
 use sendpath_protocol::media::upload::UploadError;
+use sendpath_protocol::request::RequestError;
 use sendpath_protocol::session::SessionConfig;
 use sendpath_protocol::txn::Store;
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -74,6 +75,9 @@ pub enum EngineError {
     /// The call itself is wrong.
     #[error(transparent)]
     Misuse(#[from] ApiMisuse),
+    /// A request ended without a reply.
+    #[error(transparent)]
+    Request(#[from] RequestError),
     /// The operating system gave no thread, runtime, descriptor or randomness.
     #[error("the operating system refused: {0}")]
     System(String),

@@ -2,7 +2,8 @@
 //!
 //! It moves bytes and commits; it never looks inside a stanza. [`Engine::open`] opens a store,
 //! [`Engine::account`] a slot in it, and [`Account::send_text`] returns a [`Sending`] that ends in
-//! exactly one outcome, whatever happens. Read on in `shard`.
+//! exactly one outcome, whatever happens. [`Account::request`] asks for everything else. Read on in
+//! `shard`.
 #![forbid(unsafe_code)]
 
 mod account;
@@ -19,5 +20,5 @@ mod transfer;
 
 pub use account::{Account, AccountConfig, SendOptions};
 pub use engine::{Engine, EngineConfig, EngineError, StoreSpec};
-pub use sendpath_handoff::{AccountEvent, ConnectionState, Sending, Status};
+pub use sendpath_handoff::{AccountEvent, ConnectionState, Pending, Sending, Status};
 pub use sendpath_transport::{BadProxy, Proxy};

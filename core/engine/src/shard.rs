@@ -13,12 +13,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender};
 
-use sendpath_handoff::{Completer, Shared};
+use sendpath_handoff::{Answerer, Completer, Shared};
 use sendpath_protocol::account::{Answer, Inquiry};
 use sendpath_protocol::effect::{Effect, OpId};
 use sendpath_protocol::error::{Fault, StoreError};
 use sendpath_protocol::event::DisconnectReason;
 use sendpath_protocol::media::fetch::{FetchError, FetchId, Fetched};
+use sendpath_protocol::request::AnyRequest;
 use sendpath_protocol::session::{Command, Input, SendRequest, SessionConfig};
 use sendpath_protocol::time::{Millis, Mono};
 use sendpath_protocol::txn::{Batch, Scope, Store};
@@ -27,7 +28,7 @@ use sendpath_transport::Proxy;
 use crate::clock::{Clock, Random};
 use crate::engine::EngineError;
 use crate::machine::{Machine, Open};
-use crate::slot::{self, Slot, TicketReply, Work};
+use crate::slot::{self, Slot, Work};
 use crate::socket::{Dial, Outlet, SocketEvent};
 
 /// Steps in one commit. More makes the first of them wait longer for its effects.
@@ -71,8 +72,8 @@ pub(crate) enum Request {
     Connect,
     Disconnect,
     Send(SendRequest, Completer),
-    /// Leave to upload or to download; with `true`, newer than the last.
-    Ticket(OpId, bool, TicketReply),
+    /// A command that ends in a reply.
+    Server(OpId, AnyRequest, Answerer),
 }
 
 /// One store, the sessions in it, and their connections.
@@ -194,10 +195,9 @@ impl Shard {
                 slot.retry = slot.retry.filter(|_| slot.machine.is_none());
             }
             Request::Command(op, given) => slot.inbox.push_back(command(op, given)),
-            Request::Ticket(op, renew, reply) => {
-                slot.tickets.insert(op, reply);
-                let prepare = Command::MediaTicket { renew };
-                slot.inbox.push_back(command(op, prepare));
+            Request::Server(op, request, answerer) => {
+                slot.requests.insert(op, answerer);
+                slot.inbox.push_back(command(op, Command::Request(request)));
             }
             Request::Send(request, completer) => {
                 let send = command(completer.op, Command::Send(request));
@@ -348,6 +348,7 @@ impl Shard {
         if slot.machine.is_none() && slot.retry.is_none() {
             // Nobody will ever handle these.
             slot.inbox.clear();
+            slot.requests.clear();
         }
         if slot.is_ready() && !slot.queued {
             slot.queued = true;

@@ -3,12 +3,11 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use sendpath_handoff::{Completer, ConnectionState, Shared, Status};
+use sendpath_handoff::{Answerer, Completer, ConnectionState, Shared, Status};
 use sendpath_protocol::effect::{Effect, OpId, Reconnect, Stanza};
 use sendpath_protocol::error::Fault;
 use sendpath_protocol::event::DisconnectReason;
 use sendpath_protocol::media::fetch::{Fetch, FetchError, FetchId, Fetched};
-use sendpath_protocol::media::ticket::Ticket;
 use sendpath_protocol::noise::LinkOutput;
 use sendpath_protocol::secret::Entropy;
 use sendpath_protocol::session::{Input, SessionConfig};
@@ -16,7 +15,7 @@ use sendpath_protocol::stream::backoff::Backoff;
 use sendpath_protocol::time::{Millis, Mono, Now};
 use sendpath_protocol::txn::Fence;
 use sendpath_transport::Proxy;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::machine::{Link, Machine};
 use crate::shard::Opening;
@@ -26,9 +25,6 @@ use crate::socket::{Task, Writer};
 pub(crate) const LIMIT: Millis = Millis::from_secs(20);
 /// A deadline that a tick did not move is not asked again sooner.
 const TICK_PAUSE: Millis = Millis(10);
-
-/// Where an upload waits for leave.
-pub(crate) type TicketReply = oneshot::Sender<Option<Ticket>>;
 
 /// An input that waits for the session.
 pub(crate) struct Work {
@@ -67,8 +63,8 @@ pub(crate) struct Slot {
     pub(crate) machine: Option<Box<dyn Machine>>,
     pub(crate) inbox: VecDeque<Work>,
     pub(crate) operations: HashMap<OpId, Completer>,
-    /// Uploads that wait for leave.
-    pub(crate) tickets: HashMap<OpId, TicketReply>,
+    /// Requests that wait for their reply.
+    pub(crate) requests: HashMap<OpId, Answerer>,
     /// Blobs that are not asked for yet.
     pub(crate) wanted_blobs: Vec<Fetch>,
     pub(crate) fetches: HashMap<FetchId, Task>,
@@ -97,7 +93,7 @@ impl Slot {
             machine: None,
             inbox: VecDeque::new(),
             operations: HashMap::new(),
-            tickets: HashMap::new(),
+            requests: HashMap::new(),
             wanted_blobs: Vec::new(),
             fetches: HashMap::new(),
             wanted: false,
@@ -166,10 +162,9 @@ impl Slot {
                     }
                 }
                 Effect::Fetch(fetch) => self.wanted_blobs.push(fetch),
-                Effect::Ticket(op, leave) => {
-                    if let Some(reply) = self.tickets.remove(&op) {
-                        // A transfer that was given up wants none.
-                        let _ = reply.send(leave);
+                Effect::Reply(op, reply) => {
+                    if let Some(answerer) = self.requests.remove(&op) {
+                        answerer.answer(reply);
                     }
                 }
                 Effect::Disconnect(how) => {
@@ -252,7 +247,7 @@ impl Slot {
         self.inbox
             .retain(|work| !matches!(work.input, Input::Tick | Input::Cancel(_)));
         self.operations.clear();
-        self.tickets.clear();
+        self.forget_requests();
         // A new session asks again.
         self.fetches.clear();
         self.ticked = None;
@@ -278,9 +273,18 @@ impl Slot {
         if let Some(at) = self.inbox.iter().position(queued) {
             // Its completer says so.
             self.inbox.remove(at);
-        } else if self.operations.contains_key(&op) {
+        } else if self.operations.contains_key(&op) || self.requests.remove(&op).is_some() {
             self.inbox.push_back(Input::Cancel(op).into());
         }
+    }
+
+    /// Requests that a session has seen have no other one to answer them.
+    fn forget_requests(&mut self) {
+        let waits = |op: &OpId| {
+            let asks = |work: &Work| matches!(&work.input, Input::Command(asked, _) if asked == op);
+            self.inbox.iter().any(asks)
+        };
+        self.requests.retain(|op, _| waits(op));
     }
 
     /// When the driver has to look again.
@@ -331,6 +335,7 @@ impl Drop for Slot {
         self.connection = None;
         self.inbox.clear();
         self.operations.clear();
+        self.requests.clear();
         let fault = self.fault.take();
         self.shared.publish(Status {
             fault,

@@ -11,13 +11,12 @@ use sendpath_protocol::media::fetch::{FetchError, Fetched};
 use sendpath_protocol::media::ticket::Ticket;
 use sendpath_protocol::media::upload::{UploadError, Uploaded};
 use sendpath_protocol::media::{Attachment, MediaKind};
+use sendpath_protocol::request::MediaTicket;
 use sendpath_protocol::secret::Secret;
-use tokio::sync::oneshot;
 
-use crate::account::Account;
+use crate::account::{Account, ask};
 use crate::clock::Random;
 use crate::engine::EngineError;
-use crate::shard::{Message, Request};
 use crate::socket::{Dialer, Task};
 
 impl Account {
@@ -77,11 +76,8 @@ impl Account {
 
     /// What the session says about the hosts; `None` when it cannot.
     fn ticket(&self, renew: bool) -> impl Future<Output = Option<Ticket>> + Send + use<> {
-        let (reply, leave) = oneshot::channel();
-        let request = Request::Ticket(self.0.core.op(), renew, reply);
-        // Nobody to ask drops the reply.
-        let _ = self.0.core.tell(Message::Host(self.0.slot, request));
-        async { leave.await.ok().flatten() }
+        let ticket = ask(&self.0.core, self.0.slot, MediaTicket { renew });
+        async { ticket.await.ok() }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::event::Event;
 use crate::media::fetch::Fetch;
-use crate::media::ticket::Ticket;
+use crate::request::{AnyReply, RequestError};
 use crate::time::UnixSeconds;
 use crate::verdict::Outcome;
 
@@ -21,8 +21,8 @@ pub enum Effect {
     /// Get a blob, open it and give it back as [`Input::Fetched`](crate::session::Input::Fetched),
     /// whether there is a connection or not.
     Fetch(Fetch),
-    /// An upload or a download of the host may begin; `None` when nobody tells the hosts.
-    Ticket(OpId, Option<Ticket>),
+    /// A request ended; never dropped.
+    Reply(OpId, Result<AnyReply, RequestError>),
 }
 
 impl From<Event> for Effect {

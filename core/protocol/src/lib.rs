@@ -34,6 +34,7 @@ pub mod pair;
 pub mod pb;
 pub mod peer;
 pub mod prekeys;
+pub mod request;
 pub mod secret;
 pub mod send;
 pub mod session;

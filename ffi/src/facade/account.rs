@@ -10,6 +10,7 @@ use sendpath_protocol::config::{DeviceConfig, ServerConfig};
 use sendpath_protocol::effect::OpId;
 use sendpath_protocol::limits::gate::RecipientHint;
 use sendpath_protocol::mex::DocIds;
+use sendpath_protocol::request::ForgetAccount;
 use sendpath_protocol::verdict::{Cause, MessageId, Refusal};
 use tokio::runtime::Handle;
 
@@ -133,12 +134,17 @@ impl Account {
     }
 
     /// Deletes everything that is stored for the account: tokens, names, limits, timelines. The link
-    /// of this device stays.
+    /// of this device stays. Blocks until it is durable.
     ///
     /// # Errors
     /// `Closed`, `Forked`.
     pub fn forget_account(&self) -> Result<(), Error> {
-        Ok(self.core()?.forget_account()?)
+        let forget = self.core()?.request(ForgetAccount)?;
+        // Without a timeout it ends, and only a close ends it in another way.
+        match forget.wait_blocking(None) {
+            Some(Err(_)) => Err(Error::closed()),
+            _ => Ok(()),
+        }
     }
 
     /// Asks the server for the account's limits; a change is an event, and the answer is then in

@@ -8,6 +8,7 @@ use sendpath_protocol::event::Event;
 use sendpath_protocol::limits::Origin;
 use sendpath_protocol::limits::gate::RecipientHint;
 use sendpath_protocol::limits::snapshot::{BreakerState, TimelockState};
+use sendpath_protocol::request::ForgetAccount;
 use sendpath_protocol::tctoken::timeline::What;
 use sendpath_protocol::time::UnixSeconds;
 use sendpath_protocol::verdict::{Attached, Cause, Next, Outcome, Refusal, WhyNot};
@@ -311,7 +312,8 @@ fn a_forgotten_account_has_no_tokens_and_keeps_its_link() {
     world.add(ALICE, Gate::Token);
     world.give_token(ALICE, None);
     attached(world.send(ALICE.0, "with a token"));
-    world.account.forget_account().unwrap();
+    let forget = world.account.request(ForgetAccount).unwrap();
+    assert_eq!(forget.wait_blocking(None), Some(Ok(())));
     let refusal = world.refused(ALICE.0, "without");
     assert_eq!((refusal.attached, refusal.code), (NOTHING, Some(463)));
     assert_eq!(world.explain(ALICE.0).token, None);

@@ -1,4 +1,4 @@
-//! Whose presence we follow, and with which token.
+//! Whose presence we follow and whose picture we ask for, and with which token.
 //!
 //! ```text
 //! -> <presence type="subscribe" to><tctoken>..</tctoken></presence>
@@ -42,6 +42,25 @@ impl Account {
         }
         let token = self.tokens.token_for(txn, to, &names, now);
         Ok(Some(gated::presence_subscribe(to, token.as_ref())))
+    }
+
+    /// The question for the picture of `of`, without an id; with its token if it is a contact that
+    /// gave us one. `known` is the id of the picture we have.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn picture_query(
+        &mut self,
+        txn: &Txn<'_>,
+        of: &Jid,
+        size: gated::Picture,
+        known: Option<&str>,
+        now: UnixSeconds,
+    ) -> Result<Node, StoreError> {
+        let names = self.names(txn, of)?;
+        let token = self.tokens.token_for(txn, of, &names, now);
+        let gates = self.props.gates();
+        Ok(gated::picture_get(of, size, known, token.as_ref(), &gates))
     }
 
     /// Stanzas to send now that expect no answer.

@@ -11,6 +11,7 @@ use crate::limits::gate::RecipientHint;
 use crate::media::fetch::{FetchError, FetchId, Fetched};
 use crate::pair::code::CodeRequest;
 use crate::pair::passkey::PasskeyAnswer;
+use crate::request::AnyRequest;
 use crate::tctoken::Counters;
 use crate::time::Mono;
 use crate::verdict::MessageId;
@@ -55,9 +56,6 @@ pub enum Command {
     AnswerPasskey(PasskeyAnswer),
     /// The phone shows the code of `Event::PasskeyCode`.
     ConfirmPasskey,
-    /// Delete everything that is stored for the account: tokens, names, limits, timelines. The link
-    /// of this device stays.
-    ForgetAccount,
     /// Unlink this device and delete its credentials.
     Logout {
         /// Keep the account's tokens, so that a later link of the same account can use them.
@@ -65,14 +63,10 @@ pub enum Command {
     },
     /// Link by a code that the user types into the phone: `Event::PairCode` shows it.
     PairByCode(CodeRequest),
-    /// Ask for the media servers and our leave to upload, which come as
-    /// [`Effect::Ticket`](crate::effect::Effect::Ticket); `renew` when the servers refused the last one.
-    MediaTicket {
-        /// Do not use what is known.
-        renew: bool,
-    },
     /// Ask the server for the account's limits.
     RefreshLimits,
+    /// Ask for something that ends in one [`Effect::Reply`](crate::effect::Effect::Reply).
+    Request(AnyRequest),
     /// Send a message.
     Send(SendRequest),
     /// Follow the presence of a contact until the connection ends; does nothing without one.

@@ -15,6 +15,7 @@ use crate::media::conn::{self, MediaConn, Scheme};
 use crate::media::download::Reference;
 use crate::media::fetch::{Fetch, FetchError, FetchId, Fetched};
 use crate::media::ticket::Ticket;
+use crate::request::{AnyReply, RequestError};
 use crate::session::input::Blobs;
 use crate::session::{Phase, Purpose, Session};
 use crate::stream::iq::IqEnd;
@@ -23,10 +24,6 @@ use crate::verdict::MessageId;
 
 /// Larger files are not fetched: nothing that is read here comes near.
 const MOST_BYTES: u64 = 256 << 20;
-
-/// Uploads and downloads of the host that wait for the hosts; more are told that there is no
-/// connection.
-const MOST_TICKETS: usize = 256;
 
 /// What a blob is for.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -113,11 +110,11 @@ impl Session {
         let known = self.media.conn.as_ref().filter(|conn| conn.holds(now));
         if let Some(conn) = known {
             let ticket = Ticket::of(conn, Scheme::beside(&self.config.server.url));
-            cx.effect(Effect::Ticket(op, Some(ticket)));
-        } else if self.media.tickets.len() < MOST_TICKETS && self.ask_hosts(cx) {
+            self.reply(cx, op, Ok(AnyReply::Ticket(ticket)));
+        } else if self.ask_hosts(cx) {
             self.media.tickets.push(op);
         } else {
-            cx.effect(Effect::Ticket(op, None));
+            self.reply(cx, op, Err(RequestError::NotConnected));
         }
     }
 
@@ -128,8 +125,11 @@ impl Session {
         self.media.conn = conn.clone();
         let scheme = Scheme::beside(&self.config.server.url);
         for op in std::mem::take(&mut self.media.tickets) {
-            let ticket = conn.as_ref().map(|conn| Ticket::of(conn, scheme));
-            cx.effect(Effect::Ticket(op, ticket));
+            let reply = match &conn {
+                Some(conn) => Ok(AnyReply::Ticket(Ticket::of(conn, scheme))),
+                None => Err(RequestError::of(end).unwrap_or(RequestError::Strange)),
+            };
+            self.reply(cx, op, reply);
         }
         for (want, reference) in std::mem::take(&mut self.media.waiting) {
             if conn.is_some() {

@@ -21,6 +21,8 @@ mod peer;
 mod queries;
 mod receive;
 mod rekey;
+mod requests;
+mod resolving;
 mod retry;
 mod roster;
 mod route;
@@ -40,6 +42,7 @@ use crate::jid::Jid;
 use crate::login;
 use crate::noise::{Link, LinkConfig};
 use crate::pair::Pairing;
+use crate::request::RequestError;
 use crate::secret::Entropy;
 use crate::send::Outgoing;
 use crate::send::outbox::Outbox;
@@ -85,6 +88,7 @@ pub struct Session {
     /// How often we encrypted a group message anew, by device.
     answered_retries: retry::Counts,
     rekeys: Vec<rekey::Rekey>,
+    requests: requests::Requests,
     media: media::Media,
     history: history::Parts,
     app_state: AppState,
@@ -131,6 +135,7 @@ impl Session {
                 spreading: BTreeMap::new(),
                 answered_retries: retry::Counts::default(),
                 rekeys: Vec::new(),
+                requests: requests::Requests::default(),
                 media: media::Media::default(),
                 history: history::Parts::load(&cx.txn, &slot)?,
                 app_state: AppState::default(),
@@ -184,18 +189,14 @@ impl Session {
     fn dispatch(&mut self, cx: &mut Cx<'_>, input: Input) -> Result<(), Fault> {
         match input {
             Input::Command(op, Command::Send(request)) => self.admit(cx, op, request),
-            Input::Command(_, Command::ForgetAccount) => self.forget_account(cx),
             Input::Command(_, Command::Logout { keep_tokens }) => self.logout(cx, keep_tokens),
-            Input::Command(op, Command::MediaTicket { renew }) => {
-                self.media_ticket(cx, op, renew);
-                Ok(())
-            }
             Input::Command(_, Command::RefreshLimits) => {
                 if let Some(account) = &mut self.account {
                     account.refresh_limits(cx);
                 }
                 Ok(())
             }
+            Input::Command(op, Command::Request(request)) => self.requested(cx, op, request),
             Input::Command(_, Command::Subscribe(to)) => self.subscribe(cx, &to),
             Input::Command(_, Command::AnswerPasskey(answer)) => self.passkey_signed(cx, answer),
             Input::Command(_, Command::ConfirmPasskey) => self.passkey_confirmed(cx),
@@ -331,6 +332,8 @@ impl Session {
             self.end_send(cx, &send, Cause::Cancelled)?;
         } else if let Some(id) = self.outbox.cancel(op) {
             lose(cx, op, id, true);
+        } else {
+            self.requests.cancel(op);
         }
         self.progress(cx)
     }
@@ -359,6 +362,7 @@ impl Session {
             lose(cx, op, id, false);
         }
         self.stop_account(cx)?;
+        self.end_requests(cx, &RequestError::Closed);
         if self.phase != Phase::Offline {
             self.offline(cx)?;
             cx.effect(Effect::Disconnect(Reconnect::Stop));
@@ -402,6 +406,7 @@ impl Session {
         for purpose in self.iqs.drain() {
             self.answered(cx, purpose, IqEnd::Disconnected)?;
         }
+        self.requests.disconnected();
         self.spreading.clear();
         for send in &mut self.sends {
             send.restart();

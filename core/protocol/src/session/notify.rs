@@ -65,6 +65,9 @@ impl Session {
     }
 
     fn devices_changed(&mut self, cx: &mut Cx<'_>, node: &Node) -> Result<(), Fault> {
+        if node.find("privacy").is_some() {
+            self.requests.privacy_changed();
+        }
         if let Some(own) = OwnList::parse(node).filter(|_| node.is("type", "account_sync")) {
             let key = self.canonical(cx, own.account())?;
             devices::apply_own(cx, &self.slot, &key, &own);

@@ -10,6 +10,7 @@ use crate::effect::{Effect, Reconnect};
 use crate::error::Fault;
 use crate::event::{DisconnectReason, Event};
 use crate::jid::Jid;
+use crate::request::RequestError;
 use crate::session::{Phase, Purpose, Session};
 use crate::stream::keepalive::KeepAlive;
 use crate::stream::offline;
@@ -190,6 +191,7 @@ impl Session {
             super::lose(cx, op, id, false);
         }
         self.stop_account(cx)?;
+        self.end_requests(cx, &RequestError::ConnectionLost);
         erase(cx, &self.slot)?;
         self.device = DeviceRecord::load_or_create(cx, &self.slot)?;
         self.outbox = crate::send::outbox::Outbox::default();

@@ -9,6 +9,7 @@ use crate::error::Fault;
 use crate::jid::Jid;
 use crate::peer::{DeviceAddress, PeerKey};
 use crate::send::{Answered, Stage};
+use crate::session::requests::Asked;
 use crate::session::{Phase, Session};
 use crate::stream::iq::IqEnd;
 use crate::time::UnixSeconds;
@@ -41,6 +42,8 @@ pub(super) enum Purpose {
     Account(account::Purpose),
     /// A step of linking.
     Pair(pair::Request),
+    /// A request of the host.
+    Request(Asked),
     /// An answer that only shows that the server is there, or that nobody needs.
     Ping,
     /// An upload of one-time keys.
@@ -99,6 +102,7 @@ impl Session {
                 self.resume(cx, &Answered::Lists(asked), &end)?;
             }
             Purpose::Pair(request) => self.pairing_answered(cx, request, &end)?,
+            Purpose::Request(asked) => self.request_answered(cx, asked, &end)?,
             Purpose::Upload => self.uploaded(cx, &end)?,
         }
         Ok(())
@@ -149,7 +153,7 @@ impl Session {
         }
     }
 
-    fn learn_from_usync(
+    pub(super) fn learn_from_usync(
         &mut self,
         cx: &mut Cx<'_>,
         answer: Option<&usync::Answer>,

@@ -72,7 +72,8 @@ impl Session {
         match failed {
             Some(error) => self.ask_again(cx, message, &source.id, &source.sender, &error, &own)?,
             None if opened > 0 && (source.pairwise || groups::is_group(&source.chat)) => {
-                self.answer(cx, ack::delivery(message, source.from_me));
+                let available = self.requests.is_available();
+                self.answer(cx, ack::delivery(message, source.from_me, available));
             }
             None => self.answer(cx, ack::message_ack(message, &own)),
         }

@@ -52,20 +52,20 @@ pub fn nack(stanza: &Node, why: Nack) -> Option<Node> {
 /// The delivery receipt of a message that is now durable here.
 ///
 /// `own` is our account in the forms we know: a message of our own other device has a `recipient`
-/// and is answered with `type="sender"`; a peer message with `type="peer_msg"`. We never announce
-/// presence, so a message from others is answered with `type="inactive"`.
-pub fn delivery(message: &Node, from_me: bool) -> Option<Node> {
+/// and is answered with `type="sender"`; a peer message with `type="peer_msg"`. A message from
+/// others is answered without a type if we are `available`, else with `type="inactive"`.
+pub fn delivery(message: &Node, from_me: bool, available: bool) -> Option<Node> {
     let kind = if message.is("category", "peer") {
-        "peer_msg"
+        Some("peer_msg")
     } else if from_me {
-        "sender"
+        Some("sender")
     } else {
-        "inactive"
+        (!available).then_some("inactive")
     };
     let receipt = Node::new("receipt")
         .attr("id", message.text("id")?.into_owned())
         .jid("to", message.address("from")?)
-        .attr("type", kind)
+        .maybe("type", kind)
         .maybe_jid("participant", message.address("participant"));
     Some(match from_me {
         true => receipt.maybe_jid("recipient", message.address("recipient")),
@@ -117,12 +117,17 @@ mod tests {
         let message = Node::new("message")
             .attr("id", "A")
             .jid("from", Jid::device("1", 2, Server::Lid));
-        assert!(delivery(&message, false).unwrap().is("type", "inactive"));
+        assert!(
+            delivery(&message, false, false)
+                .unwrap()
+                .is("type", "inactive")
+        );
+        assert_eq!(delivery(&message, false, true).unwrap().value("type"), None);
         let own = message.clone().jid("recipient", Jid::lid("9"));
-        let receipt = delivery(&own, true).unwrap();
+        let receipt = delivery(&own, true, true).unwrap();
         assert!(receipt.is("type", "sender") && receipt.is("recipient", "9@lid"));
         assert!(
-            delivery(&message.attr("category", "peer"), true)
+            delivery(&message.attr("category", "peer"), true, true)
                 .unwrap()
                 .is("type", "peer_msg")
         );
