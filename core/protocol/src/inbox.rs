@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! Seen / <sequence, 16 hex digits> -> InboxRecord        (slot scope, at most CAPACITY)
+//! kept -> our receipt names its stanza, alone or with others -> the server acks that receipt -> gone
 //! ```
 //! The ratchet opens a message once. If the process ends between the commit and the moment the host
 //! gets the message, the server delivers it again, and this row is all that is left of its text.
@@ -18,8 +19,9 @@ use crate::time::UnixSeconds;
 use crate::txn::{Cx, Namespace, Record, Scope, Txn};
 use crate::verdict::MessageId;
 
-/// Messages kept; the oldest ones leave first. Only a server that confirms no receipts gets here.
-pub const CAPACITY: usize = 128;
+/// Messages kept; the oldest ones leave first. More than a batch of the offline backlog, so only a
+/// server that confirms no receipts gets here.
+pub const CAPACITY: usize = 256;
 
 /// A message as it lies in the store.
 #[derive(Clone, Eq, PartialEq, prost::Message)]
@@ -42,6 +44,24 @@ struct InboxRecord {
     text: Option<String>,
     #[prost(bytes = "vec", tag = "8")]
     payload: Vec<u8>,
+    /// The stanza that brought it, when that is another one's: an answer of our phone.
+    #[prost(message, optional, tag = "9")]
+    carrier: Option<CarrierRow>,
+}
+
+#[derive(Clone, Eq, PartialEq, prost::Message)]
+#[prost(skip_debug)]
+struct CarrierRow {
+    #[prost(string, tag = "1")]
+    id: String,
+    #[prost(string, tag = "2")]
+    sender: String,
+}
+
+impl core::fmt::Debug for CarrierRow {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("CarrierRow")
+    }
 }
 
 impl core::fmt::Debug for InboxRecord {
@@ -53,8 +73,13 @@ impl core::fmt::Debug for InboxRecord {
 prost_record!(InboxRecord, Seen, version 1);
 
 impl InboxRecord {
-    fn of(message: &IncomingMessage) -> Self {
+    fn of(message: &IncomingMessage, carrier: &Carrier) -> Self {
+        let own = Carrier::of(message);
         Self {
+            carrier: (own != *carrier).then(|| CarrierRow {
+                id: carrier.id.as_str().into(),
+                sender: carrier.sender.reveal(),
+            }),
             id: message.id.as_str().into(),
             chat: message.chat.reveal(),
             sender: message.sender.reveal(),
@@ -66,7 +91,7 @@ impl InboxRecord {
         }
     }
 
-    fn message(self) -> Option<IncomingMessage> {
+    fn into_message(self) -> Option<IncomingMessage> {
         Some(IncomingMessage {
             id: MessageId::parse(&self.id)?,
             chat: self.chat.parse().ok()?,
@@ -78,15 +103,58 @@ impl InboxRecord {
             payload: self.payload,
         })
     }
+
+    /// The stanza that brought it; `None` when the row makes no sense.
+    fn read_carrier(&self) -> Option<Carrier> {
+        let (id, sender) = match &self.carrier {
+            Some(row) => (&row.id, &row.sender),
+            None => (&self.id, &self.sender),
+        };
+        Some(Carrier {
+            id: MessageId::parse(id)?,
+            sender: sender.parse().ok()?,
+        })
+    }
+}
+
+/// The stanza that brought a message: what the server delivers again, and what we send a receipt for.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Carrier {
+    /// Its id.
+    pub id: MessageId,
+    /// The device that sent it.
+    pub sender: Jid,
+}
+
+impl Carrier {
+    /// The stanza of a message that came by itself.
+    pub fn of(message: &IncomingMessage) -> Self {
+        Self {
+            id: message.id.clone(),
+            sender: message.sender.clone(),
+        }
+    }
+}
+
+/// What is known of a stanza that was opened before.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Again {
+    /// The host has its messages, and the server no confirmed receipt.
+    Told,
+    /// Nothing: it is done with, or brought no message.
+    Unknown,
+    /// Messages that an earlier process opened; the host gets them now.
+    Untold(Vec<IncomingMessage>),
 }
 
 #[derive(Debug)]
 struct Kept {
     seq: u64,
-    id: MessageId,
-    sender: Jid,
+    carrier: Carrier,
     /// The host got it from this process.
     told: bool,
+    /// The id of the receipt that names the stanza, once that has left.
+    receipt: Option<MessageId>,
 }
 
 /// The index of what is kept; the rows are in the store.
@@ -104,12 +172,11 @@ impl Inbox {
         let rows = txn.scan(slot, Namespace::Seen, b"", None, CAPACITY)?;
         let kept = rows.into_iter().filter_map(|(key, row)| {
             let seq = u64::from_str_radix(core::str::from_utf8(&key).ok()?, 16).ok()?;
-            let message = InboxRecord::from_row(&row).ok()?.message()?;
             Some(Kept {
                 seq,
-                id: message.id,
-                sender: message.sender,
+                carrier: InboxRecord::from_row(&row).ok()?.read_carrier()?,
                 told: false,
+                receipt: None,
             })
         });
         Ok(Self {
@@ -118,7 +185,13 @@ impl Inbox {
     }
 
     /// Keeps a message that the host gets with this step.
-    pub fn keep(&mut self, cx: &mut Cx<'_>, slot: &Scope, message: &IncomingMessage) {
+    pub fn keep(
+        &mut self,
+        cx: &mut Cx<'_>,
+        slot: &Scope,
+        message: &IncomingMessage,
+        carrier: Carrier,
+    ) {
         while self.kept.len() >= CAPACITY {
             let Some(oldest) = self.kept.pop_front() else {
                 break;
@@ -126,16 +199,17 @@ impl Inbox {
             cx.txn.delete(slot, Namespace::Seen, row_id(oldest.seq));
         }
         let seq = self.kept.back().map_or(0, |last| last.seq + 1);
-        cx.txn.put(slot, row_id(seq), &InboxRecord::of(message));
+        let record = InboxRecord::of(message, &carrier);
+        cx.txn.put(slot, row_id(seq), &record);
         self.kept.push_back(Kept {
             seq,
-            id: message.id.clone(),
-            sender: message.sender.clone(),
+            carrier,
             told: true,
+            receipt: None,
         });
     }
 
-    /// A message that was opened by an earlier process and came again: its text, once.
+    /// A stanza that was opened before came again.
     ///
     /// # Errors
     /// What the store says.
@@ -143,21 +217,36 @@ impl Inbox {
         &mut self,
         cx: &Cx<'_>,
         slot: &Scope,
-        id: &MessageId,
-        sender: &Jid,
-    ) -> Result<Option<IncomingMessage>, StoreError> {
-        let untold = |kept: &&mut Kept| !kept.told && kept.id == *id && kept.sender == *sender;
-        let Some(kept) = self.kept.iter_mut().find(untold) else {
-            return Ok(None);
-        };
-        kept.told = true;
-        let record: Option<InboxRecord> = cx.txn.get(slot, row_id(kept.seq))?;
-        Ok(record.and_then(InboxRecord::message))
+        carrier: &Carrier,
+    ) -> Result<Again, StoreError> {
+        let (mut known, mut untold) = (false, Vec::new());
+        for kept in self.kept.iter_mut().filter(|kept| kept.carrier == *carrier) {
+            known = true;
+            if core::mem::replace(&mut kept.told, true) {
+                continue;
+            }
+            let record: Option<InboxRecord> = cx.txn.get(slot, row_id(kept.seq))?;
+            untold.extend(record.and_then(InboxRecord::into_message));
+        }
+        Ok(match known {
+            true if untold.is_empty() => Again::Told,
+            true => Again::Untold(untold),
+            false => Again::Unknown,
+        })
     }
 
-    /// The server has our receipt of that message.
-    pub fn confirmed(&mut self, cx: &mut Cx<'_>, slot: &Scope, id: &MessageId) {
-        let confirmed = |kept: &Kept| kept.id == *id && kept.told;
+    /// A receipt leaves that names these stanzas of one device; its own id is that of the first.
+    pub fn receipted(&mut self, sender: &Jid, ids: &[MessageId]) {
+        let named =
+            |kept: &&mut Kept| kept.carrier.sender == *sender && ids.contains(&kept.carrier.id);
+        for kept in self.kept.iter_mut().filter(named) {
+            kept.receipt = ids.first().cloned();
+        }
+    }
+
+    /// The server has our receipt with that id: everything it names is done with.
+    pub fn confirmed(&mut self, cx: &mut Cx<'_>, slot: &Scope, receipt: &MessageId) {
+        let confirmed = |kept: &Kept| kept.receipt.as_ref() == Some(receipt);
         for kept in self.kept.iter().filter(|kept| confirmed(kept)) {
             cx.txn.delete(slot, Namespace::Seen, row_id(kept.seq));
         }
@@ -187,16 +276,27 @@ mod tests {
         }
     }
 
-    fn again(bench: &mut Bench, inbox: &mut Inbox, message: &IncomingMessage) -> bool {
+    fn again(bench: &mut Bench, inbox: &mut Inbox, message: &IncomingMessage) -> Again {
         let slot = bench.slot.clone();
-        let found = bench.run(|cx| Ok(inbox.again(cx, &slot, &message.id, &message.sender)?));
-        found.is_some_and(|found| found == *message)
+        bench.run(|cx| Ok(inbox.again(cx, &slot, &Carrier::of(message))?))
+    }
+
+    fn untold(message: &IncomingMessage) -> Again {
+        Again::Untold(vec![message.clone()])
     }
 
     fn keep(bench: &mut Bench, inbox: &mut Inbox, message: &IncomingMessage) {
         let slot = bench.slot.clone();
         bench.run(|cx| {
-            inbox.keep(cx, &slot, message);
+            inbox.keep(cx, &slot, message, Carrier::of(message));
+            Ok(())
+        });
+    }
+
+    fn confirm(bench: &mut Bench, inbox: &mut Inbox, receipt: &str) {
+        let slot = bench.slot.clone();
+        bench.run(|cx| {
+            inbox.confirmed(cx, &slot, &MessageId::parse(receipt).unwrap());
             Ok(())
         });
     }
@@ -212,29 +312,65 @@ mod tests {
         let mut inbox = Inbox::default();
         let message = message("A");
         keep(&mut bench, &mut inbox, &message);
-        assert!(!again(&mut bench, &mut inbox, &message));
+        assert_eq!(again(&mut bench, &mut inbox, &message), Again::Told);
         let mut inbox = reload(&mut bench);
         let mut other = message.clone();
         other.sender = Jid::lid("9");
-        assert!(!again(&mut bench, &mut inbox, &other));
-        assert!(again(&mut bench, &mut inbox, &message));
-        assert!(!again(&mut bench, &mut inbox, &message));
+        assert_eq!(again(&mut bench, &mut inbox, &other), Again::Unknown);
+        assert_eq!(again(&mut bench, &mut inbox, &message), untold(&message));
+        assert_eq!(again(&mut bench, &mut inbox, &message), Again::Told);
     }
 
     #[test]
-    fn a_confirmed_message_is_gone() {
+    fn a_confirmed_receipt_ends_all_that_it_names_and_nothing_else() {
         let mut bench = Bench::new(1);
         let mut inbox = Inbox::default();
-        keep(&mut bench, &mut inbox, &message("A"));
-        keep(&mut bench, &mut inbox, &message("B"));
-        let slot = bench.slot.clone();
-        bench.run(|cx| {
-            inbox.confirmed(cx, &slot, &message("A").id);
-            Ok(())
-        });
+        let all = ["A", "B", "C"].map(message);
+        for message in &all {
+            keep(&mut bench, &mut inbox, message);
+        }
+        let mut other = message("B");
+        other.sender = Jid::lid("9");
+        keep(&mut bench, &mut inbox, &other);
+        confirm(&mut bench, &mut inbox, "A");
+        assert_eq!(
+            again(&mut bench, &mut inbox, &all[0]),
+            Again::Told,
+            "no receipt yet"
+        );
+        inbox.receipted(&all[0].sender, &["A", "B"].map(|id| message(id).id));
+        for receipt in ["B", "C", "A"] {
+            assert_eq!(again(&mut bench, &mut inbox, &all[1]), Again::Told);
+            confirm(&mut bench, &mut inbox, receipt);
+        }
+        for inbox in [&mut inbox, &mut reload(&mut bench)] {
+            assert_eq!(again(&mut bench, inbox, &all[0]), Again::Unknown);
+            assert_eq!(again(&mut bench, inbox, &all[1]), Again::Unknown);
+        }
         let mut inbox = reload(&mut bench);
-        assert!(!again(&mut bench, &mut inbox, &message("A")));
-        assert!(again(&mut bench, &mut inbox, &message("B")));
+        assert_eq!(again(&mut bench, &mut inbox, &all[2]), untold(&all[2]));
+        assert_eq!(again(&mut bench, &mut inbox, &other), untold(&other));
+    }
+
+    #[test]
+    fn messages_that_another_stanza_brought_come_back_with_that_one() {
+        let mut bench = Bench::new(1);
+        let mut inbox = Inbox::default();
+        let carrier = Carrier {
+            id: MessageId::parse("ANSWER").unwrap(),
+            sender: Jid::pn("7"),
+        };
+        let slot = bench.slot.clone();
+        for id in ["A", "B"] {
+            bench.run(|cx| {
+                inbox.keep(cx, &slot, &message(id), carrier.clone());
+                Ok(())
+            });
+        }
+        let mut inbox = reload(&mut bench);
+        let both = Again::Untold(["A", "B"].map(message).into());
+        assert_eq!(again(&mut bench, &mut inbox, &message("A")), Again::Unknown);
+        assert_eq!(bench.run(|cx| Ok(inbox.again(cx, &slot, &carrier)?)), both);
     }
 
     #[test]
@@ -247,7 +383,11 @@ mod tests {
         }
         assert_eq!(bench.store.len(), rows + CAPACITY);
         let mut inbox = reload(&mut bench);
-        assert!(!again(&mut bench, &mut inbox, &message("M2")));
-        assert!(again(&mut bench, &mut inbox, &message("M3")));
+        assert_eq!(
+            again(&mut bench, &mut inbox, &message("M2")),
+            Again::Unknown
+        );
+        let kept = message("M3");
+        assert_eq!(again(&mut bench, &mut inbox, &kept), untold(&kept));
     }
 }

@@ -77,6 +77,9 @@ impl Server {
     }
 }
 
+/// The user part of `status@broadcast`.
+const STATUS: &str = "status";
+
 /// The device number of hosted (Cloud API) companions.
 pub const HOSTED_DEVICE: u16 = 99;
 
@@ -232,6 +235,21 @@ impl Jid {
     pub fn is_pn(&self) -> bool {
         !self.user.is_empty()
             && matches!(self.server, Server::Pn | Server::Hosted | Server::LegacyPn)
+    }
+
+    /// The chat of status updates, `status@broadcast`.
+    pub fn status() -> Self {
+        Self::user(STATUS, Server::Broadcast)
+    }
+
+    /// The chat of status updates.
+    pub fn is_status(&self) -> bool {
+        self.server == Server::Broadcast && &*self.user == STATUS
+    }
+
+    /// A channel.
+    pub fn is_newsletter(&self) -> bool {
+        self.server == Server::Newsletter && !self.user.is_empty()
     }
 
     /// The official announcements account, `0@s.whatsapp.net` (or `0@c.us`).

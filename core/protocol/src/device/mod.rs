@@ -243,7 +243,7 @@ pub enum Forgotten {
 const FORGET_BATCH: usize = 500;
 
 /// What a scope can hold, credentials first: after the first batch nothing can log in any more.
-pub(crate) const FORGET_ORDER: [Namespace; 26] = [
+pub(crate) const FORGET_ORDER: [Namespace; 28] = [
     Namespace::Device,
     Namespace::SignedPreKey,
     Namespace::PreKey,
@@ -258,6 +258,8 @@ pub(crate) const FORGET_ORDER: [Namespace; 26] = [
     Namespace::Groups,
     Namespace::Outbox,
     Namespace::Recent,
+    Namespace::MessageSecret,
+    Namespace::Placeholder,
     Namespace::History,
     Namespace::Seen,
     Namespace::Certs,
@@ -392,7 +394,7 @@ mod tests {
         numbers.sort_unstable();
         assert_eq!(
             numbers,
-            (1..=22).chain(24..=26).chain([30]).collect::<Vec<u8>>()
+            (1..=22).chain(24..=26).chain(28..=30).collect::<Vec<u8>>()
         );
     }
 }

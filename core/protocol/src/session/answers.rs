@@ -45,9 +45,17 @@ impl Session {
     pub(super) fn acked(&mut self, cx: &mut Cx<'_>, ack: &Node) -> Result<(), Fault> {
         let id = ack.text("id").and_then(|id| MessageId::parse(&id));
         if ack.is("class", "receipt") {
-            if let Some(id) = &id {
-                self.history_receipted(cx, id);
-                self.inbox.confirmed(cx, &self.slot, id);
+            let Some(id) = id else {
+                return Ok(());
+            };
+            match ack.text("type").as_deref() {
+                Some("hist_sync") => self.history_receipted(cx, &id),
+                Some("retry" | "server-error") => {}
+                Some(_) => self.inbox.confirmed(cx, &self.slot, &id),
+                None => {
+                    self.history_receipted(cx, &id);
+                    self.inbox.confirmed(cx, &self.slot, &id);
+                }
             }
             return Ok(());
         }

@@ -18,7 +18,9 @@ mod notify;
 mod online;
 mod pairing;
 mod peer;
+mod protocol;
 mod queries;
+mod receipt;
 mod receive;
 mod rekey;
 mod requests;
@@ -27,6 +29,7 @@ mod retry;
 mod roster;
 mod route;
 mod sending;
+mod source;
 
 use std::collections::BTreeMap;
 
@@ -50,6 +53,7 @@ use crate::signal::OwnIdentity;
 use crate::stream::iq::{IQ_TIMEOUT, IqEnd, Pending};
 use crate::stream::keepalive::KeepAlive;
 use crate::stream::offline::OfflineQueue;
+use crate::stream::receipts::Receipts;
 use crate::tctoken::policy::Own;
 use crate::time::{Mono, Now, UnixSeconds};
 use crate::txn::{self, Cx, Reader, Scope, Step, Txn};
@@ -73,6 +77,8 @@ pub struct Session {
     pairing: Pairing,
     keepalive: Option<KeepAlive>,
     offline_queue: OfflineQueue,
+    /// Receipts of the backlog that have not left.
+    receipts: Receipts,
     /// When an unanswered login is given up.
     login_deadline: Option<Mono>,
     sends: Vec<Outgoing>,
@@ -125,6 +131,7 @@ impl Session {
                 pairing: Pairing::default(),
                 keepalive: None,
                 offline_queue: OfflineQueue::default(),
+                receipts: Receipts::default(),
                 login_deadline: None,
                 sends: Vec::new(),
                 outbox,
@@ -396,6 +403,7 @@ impl Session {
         self.phase = Phase::Offline;
         self.keepalive = None;
         self.offline_queue.ended();
+        self.receipts = Receipts::default();
         self.login_deadline = None;
         self.pairing.connection_lost(cx);
         if let Some(account) = &mut self.account {

@@ -43,10 +43,12 @@ impl Session {
         if node.find("identity").is_some()
             && let Some(from) = node.address("from")
             && let Some(address) = self.address(cx, &from)?
-            && !self.is_own(&from)
         {
             self.reset_peer(cx, &address)?;
-            self.identity_changed(cx, &address)?;
+            // Of our own phone nobody needs to hear, and no token is ours to issue.
+            if !self.is_own(&from) {
+                self.identity_changed(cx, &address)?;
+            }
         }
         Ok(())
     }

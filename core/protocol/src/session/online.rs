@@ -103,7 +103,10 @@ impl Session {
 
     pub(super) fn tick_offline_queue(&mut self, cx: &mut Cx<'_>) -> Result<(), Fault> {
         match self.offline_queue.tick(cx.now.mono) {
-            offline::Due::Batch => self.transmit(cx, &offline::batch()),
+            offline::Due::Batch => {
+                self.send_receipts(cx);
+                self.transmit(cx, &offline::batch());
+            }
             offline::Due::End => self.offline_ended(cx)?,
             offline::Due::Nothing => {}
         }
@@ -112,6 +115,7 @@ impl Session {
 
     fn offline_ended(&mut self, cx: &mut Cx<'_>) -> Result<(), Fault> {
         self.offline_queue.ended();
+        self.send_receipts(cx);
         self.backlog(cx, false);
         self.tick_account(cx)
     }

@@ -138,7 +138,7 @@ impl Session {
     }
 
     /// Our own phone, by number.
-    fn phone(&self) -> Jid {
+    pub(super) fn phone(&self) -> Jid {
         let paired = self.device.paired();
         paired.map_or_else(Jid::whatsapp, |paired| paired.jid.account())
     }

@@ -1,40 +1,57 @@
-//! Incoming messages: whose they are, decryption, receipts.
+//! Incoming messages: decryption, what they say, and the one answer to each.
 //!
 //! ```text
-//! <message id from t [participant] [recipient] [sender_pn|sender_lid] ..><enc v type>..</enc></message>
+//! <message id from t [participant] [recipient] ..><enc v type>..</enc></message>     and <status ..>
+//! <message ..><unavailable/></message>       no ciphertext for us
 //! ```
 //! The new ratchet state and the event leave in the step that also answers the stanza; a stanza that
-//! was not answered is delivered again, and the ratchet then knows it as a duplicate.
+//! was not answered is delivered again, and the ratchet then knows it as a duplicate. Source: spec
+//! "Decrypt", "Receipts we send" and "Acks we owe".
 
 use prost::Message as _;
 use prost::encoding::{DecodeContext, decode_key, skip_field};
 
+use crate::content;
 use crate::error::Fault;
-use crate::event::{Event, IncomingMessage, ReceiptKind};
-use crate::groups;
+use crate::event::{Event, IncomingMessage};
+use crate::inbox::Again;
 use crate::jid::Jid;
 use crate::lidmap::{self, Mapping};
 use crate::pb;
 use crate::peer::DeviceAddress;
+use crate::send::recent;
 use crate::session::Session;
-use crate::session::retry::Keys;
+use crate::session::source::Source;
 use crate::signal::{self, DecryptError, EncType, padding, senderkey};
-use crate::stream::ack;
-use crate::time::UnixSeconds;
+use crate::stream::ack::{self, Nack};
 use crate::txn::Cx;
 use crate::verdict::MessageId;
 use crate::wap::Node;
 
-/// Who sent a message, and to which chat.
-struct Source {
-    id: MessageId,
-    chat: Jid,
-    sender: Jid,
-    from_me: bool,
-    pairwise: bool,
+/// What became of a message.
+enum End {
+    /// There is nothing to tell its sender.
+    Ack,
+    /// It is here.
+    Delivered,
+    /// It makes no sense.
+    Refused(Nack),
+    /// It could not be decrypted.
+    Unread(DecryptError),
+}
+
+/// What became of one `<enc>`.
+enum Opened {
+    /// It is not for us to read.
+    Foreign,
+    /// It was read before.
+    Known,
+    Plain(Vec<u8>),
+    Unread(DecryptError),
 }
 
 impl Session {
+    /// `<message>` and `<status>`.
     pub(super) fn message(&mut self, cx: &mut Cx<'_>, message: &Node) -> Result<(), Fault> {
         let Some(own) = self.device.paired().map(|paired| paired.jid.clone()) else {
             self.ignored += 1;
@@ -43,67 +60,90 @@ impl Session {
         for pair in Mapping::all_in(message) {
             self.learn(cx, &pair)?;
         }
-        let Some(source) = self.source(message) else {
+        let Some(source) = Source::of(message, |jid| self.is_own(jid)) else {
             self.ignored += 1;
-            self.answer(cx, ack::message_ack(message, &own));
+            let answer = ack::message_ack(message, &own);
+            self.answer(cx, answer.map(|ack| ack::refusing(ack, Nack::ParsingError)));
             return Ok(());
         };
-        let mut failed = None;
-        let mut opened = 0;
-        for enc in message.all("enc") {
-            match self.open_enc(cx, &source, enc)? {
-                Some(Ok(plaintext)) => {
-                    opened += 1;
-                    self.plaintext(cx, message, &source, &plaintext)?;
-                }
-                Some(Err(DecryptError::Duplicate)) => {
-                    let again = self
-                        .inbox
-                        .again(cx, &self.slot, &source.id, &source.sender)?;
-                    if let Some(message) = again {
-                        opened += 1;
-                        cx.effect(Event::Message(Box::new(message)));
-                    }
-                }
-                Some(Err(error)) => failed = Some(error),
-                None => self.ignored += 1,
+        let end = if message.find("unavailable").is_some() {
+            End::Ack
+        } else {
+            self.read(cx, message, &source)?
+        };
+        match end {
+            End::Ack => self.answer(cx, ack::message_ack(message, &own)),
+            End::Delivered => self.delivered(cx, message, &source, &own),
+            End::Refused(why) => {
+                self.ignored += 1;
+                let answer = ack::message_ack(message, &own);
+                self.answer(cx, answer.map(|ack| ack::refusing(ack, why)));
             }
-        }
-        match failed {
-            Some(error) => self.ask_again(cx, message, &source.id, &source.sender, &error, &own)?,
-            None if opened > 0 && (source.pairwise || groups::is_group(&source.chat)) => {
-                let available = self.requests.is_available();
-                self.answer(cx, ack::delivery(message, source.from_me, available));
-            }
-            None => self.answer(cx, ack::message_ack(message, &own)),
+            End::Unread(error) => self.unread(cx, message, &source, &error, &own)?,
         }
         Ok(())
     }
 
-    fn source(&self, message: &Node) -> Option<Source> {
-        let id = MessageId::parse(&message.text("id")?)?;
-        let from = message.address("from")?;
-        let pairwise = from.is_user();
-        let sender = if pairwise {
-            from.clone()
-        } else {
-            message.address("participant")?
+    /// Opens every `<enc>`, in order: a key of the sender may come before what it opens.
+    fn read(&mut self, cx: &mut Cx<'_>, message: &Node, source: &Source) -> Result<End, Fault> {
+        let (mut end, mut unread) = (End::Ack, None);
+        for enc in message.all("enc") {
+            if enc.is("type", "msmsg") {
+                end = self.bots_answer(cx, message)?;
+                continue;
+            }
+            match self.open_enc(cx, source, enc)? {
+                Opened::Plain(plain) => match self.plaintext(cx, message, source, &plain)? {
+                    true => end = End::Delivered,
+                    false => end = End::Refused(Nack::InvalidProtobuf),
+                },
+                Opened::Known => match self.inbox.again(cx, &self.slot, &source.carrier())? {
+                    Again::Unknown => {}
+                    Again::Told => end = End::Delivered,
+                    Again::Untold(messages) => {
+                        end = End::Delivered;
+                        for message in messages {
+                            cx.effect(Event::Message(Box::new(message)));
+                        }
+                    }
+                },
+                Opened::Unread(error) => unread = Some(error),
+                Opened::Foreign => self.ignored += 1,
+            }
+        }
+        Ok(unread.map_or(end, End::Unread))
+    }
+
+    /// A bot's answer is sealed with the secret of the message it answers. We do not read it, and
+    /// say so only when we could not.
+    fn bots_answer(&mut self, cx: &Cx<'_>, message: &Node) -> Result<End, Fault> {
+        let meta = message.find("meta");
+        let target = meta.and_then(|meta| MessageId::parse(&meta.text("target_id")?));
+        let asked = match target {
+            Some(id) => recent::find(&cx.txn, &self.slot, &id)?,
+            None => None,
         };
-        let from_me = self.is_own(&sender);
-        let chat = match (pairwise, from_me) {
-            (true, true) => message
-                .address("recipient")
-                .unwrap_or_else(|| from.account()),
-            (true, false) => from.account(),
-            (false, _) => from,
-        };
-        Some(Source {
-            id,
-            chat,
-            sender,
-            from_me,
-            pairwise,
+        let secret = asked.and_then(|asked| content::message_secret(&asked.payload));
+        Ok(match secret {
+            Some(_) => End::Ack,
+            None => End::Refused(Nack::MissingSecret),
         })
+    }
+
+    /// We cannot decrypt it. A status that is gone is not asked for: it would only be refused.
+    fn unread(
+        &mut self,
+        cx: &mut Cx<'_>,
+        message: &Node,
+        source: &Source,
+        error: &DecryptError,
+        own: &Jid,
+    ) -> Result<(), Fault> {
+        if source.is_expired_status(self.server_now(cx)) {
+            self.answer(cx, ack::message_ack(message, own));
+            return Ok(());
+        }
+        self.ask_again(cx, message, &source.id, &source.sender, error, own)
     }
 
     /// Whether a JID is a device of our own account.
@@ -117,36 +157,25 @@ impl Session {
             .any(|own| own.account() == jid.account())
     }
 
-    /// Decrypts one `<enc>`; `None` for a kind that we do not read.
-    fn open_enc(
-        &mut self,
-        cx: &mut Cx<'_>,
-        source: &Source,
-        enc: &Node,
-    ) -> Result<Option<Result<Vec<u8>, DecryptError>>, Fault> {
+    /// Decrypts one `<enc>`.
+    fn open_enc(&mut self, cx: &mut Cx<'_>, source: &Source, enc: &Node) -> Result<Opened, Fault> {
         let (Some(bytes), Some(address)) = (enc.payload(), self.address(cx, &source.sender)?)
         else {
-            return Ok(None);
+            return Ok(Opened::Foreign);
         };
         if enc.is("type", "skmsg") && !source.pairwise {
             let opened = senderkey::decrypt(cx, &self.slot, &source.chat, &address, bytes)?;
-            let unpad = |padded| padding::unpad(padded).ok_or(DecryptError::Malformed);
-            return Ok(Some(opened.and_then(unpad)));
+            return Ok(unpadded(opened));
         }
         let Some(kind) = enc.text("type").and_then(|kind| EncType::parse(&kind)) else {
-            return Ok(None);
+            return Ok(Opened::Foreign);
         };
         let ours = self.own_identity();
         let opened = signal::decrypt(cx, &self.slot, &ours, &address, kind, bytes)?;
-        Ok(Some(match opened {
-            Ok(opened) => {
-                if opened.identity_changed {
-                    self.identity_changed(cx, &address)?;
-                }
-                padding::unpad(opened.plaintext).ok_or(DecryptError::Malformed)
-            }
-            Err(error) => Err(error),
-        }))
+        if opened.as_ref().is_ok_and(|opened| opened.identity_changed) {
+            self.identity_changed(cx, &address)?;
+        }
+        Ok(unpadded(opened.map(|opened| opened.plaintext)))
     }
 
     /// Where the session with a device lies: at its LID if that is known.
@@ -165,38 +194,39 @@ impl Session {
         )?))
     }
 
-    /// A message is open: hand it to the host, or to the part of us that it is for.
+    /// A message is open: hand it to the host, or to the part of us that it is for. False when it
+    /// is no message.
     fn plaintext(
         &mut self,
         cx: &mut Cx<'_>,
         stanza: &Node,
         source: &Source,
         plaintext: &[u8],
-    ) -> Result<(), Fault> {
+    ) -> Result<bool, Fault> {
         let Ok(mut message) = pb::Message::decode(plaintext) else {
-            self.ignored += 1;
-            return Ok(());
+            return Ok(false);
         };
         let mut payload = plaintext.to_vec();
         let mut chat = source.chat.clone();
-        if let Some(sent) = message
-            .device_sent_message
-            .take()
-            .filter(|_| source.from_me)
-        {
+        let sent = message.device_sent_message.take();
+        if let Some(sent) = sent.filter(|_| source.from_me) {
             if let Some(destination) = sent.destination_jid.and_then(|jid| jid.parse().ok()) {
                 chat = destination;
             }
             payload = sent.message.unwrap_or_default();
-            message = pb::Message::decode(&*payload).unwrap_or_default();
+            let Ok(inner) = pb::Message::decode(&*payload) else {
+                return Ok(false);
+            };
+            message = inner;
         }
         if let Some(protocol) = message.protocol_message.take().filter(|_| source.from_me) {
-            return self.protocol_message(cx, source, protocol);
+            self.protocol_message(cx, stanza, source, protocol)?;
+            return Ok(true);
         }
         if let Some(told) = message.sender_key_distribution_message.take() {
             self.take_key(cx, source, &told)?;
             if is_key_only(&payload) {
-                return Ok(());
+                return Ok(true);
             }
         }
         if source.pairwise && !source.from_me {
@@ -215,14 +245,14 @@ impl Session {
             chat,
             sender: source.sender.clone(),
             from_me: source.from_me,
-            t: stanza.number("t").map_or(self.server_now(cx), UnixSeconds),
+            t: source.t.unwrap_or_else(|| self.server_now(cx)),
             push_name: stanza.text("notify").map(|name| name.into_owned()),
             text,
             payload,
         };
-        self.inbox.keep(cx, &self.slot, &message);
+        self.inbox.keep(cx, &self.slot, &message, source.carrier());
         cx.effect(Event::Message(Box::new(message)));
-        Ok(())
+        Ok(true)
     }
 
     /// A member's device gives us its key of the group that the message is in.
@@ -245,53 +275,6 @@ impl Session {
         Ok(())
     }
 
-    /// Our own phone tells us something.
-    fn protocol_message(
-        &mut self,
-        cx: &mut Cx<'_>,
-        source: &Source,
-        protocol: pb::ProtocolMessage,
-    ) -> Result<(), Fault> {
-        if let Some(share) = &protocol.app_state_sync_key_share
-            && source.sender.device_part() == 0
-        {
-            self.app_state.shared(cx, &self.slot, share)?;
-        }
-        match protocol.history_sync_notification {
-            Some(history) => self.history_announced(cx, &source.id, history),
-            None => Ok(()),
-        }
-    }
-
-    pub(super) fn receipt(&mut self, cx: &mut Cx<'_>, receipt: &Node) -> Result<(), Fault> {
-        if receipt.is("type", "retry") {
-            if let Some(address) = self.resend(cx, receipt, Keys::Known)? {
-                self.await_keys(cx, receipt, address);
-                return Ok(());
-            }
-        } else if let Some(from) = receipt.address("from") {
-            let ids = ack::receipt_ids(receipt);
-            let kind = match receipt.text("type").as_deref() {
-                None | Some("inactive" | "sender") => ReceiptKind::Delivered,
-                Some("read" | "read-self") => ReceiptKind::Read,
-                Some("played" | "played-self") => ReceiptKind::Played,
-                Some(_) => ReceiptKind::Other,
-            };
-            let from = receipt.address("participant").unwrap_or(from);
-            let t = receipt.number("t").map(UnixSeconds);
-            if let Some(account) = self
-                .account
-                .as_mut()
-                .filter(|account| !account.is_own(&from))
-            {
-                account.arrived(cx, &ids);
-            }
-            cx.effect(Event::Receipt { ids, from, kind, t });
-        }
-        self.answer(cx, ack::ack(receipt));
-        Ok(())
-    }
-
     /// A peer's device has new keys: the host is told, the tokens may be issued anew.
     pub(super) fn identity_changed(
         &mut self,
@@ -308,6 +291,15 @@ impl Session {
 
     pub(super) fn device_identity(&self) -> &[u8] {
         self.device.paired().map_or(&[], |paired| &paired.account)
+    }
+}
+
+fn unpadded(opened: Result<Vec<u8>, DecryptError>) -> Opened {
+    let plain = opened.and_then(|padded| padding::unpad(padded).ok_or(DecryptError::Malformed));
+    match plain {
+        Ok(plain) => Opened::Plain(plain),
+        Err(DecryptError::Duplicate) => Opened::Known,
+        Err(error) => Opened::Unread(error),
     }
 }
 

@@ -34,7 +34,7 @@ impl Session {
             }
             "ib" => self.info(cx, &node),
             "iq" => self.iq(cx, node),
-            "message" => self.message(cx, &node),
+            "message" | "status" => self.message(cx, &node),
             "notification" => self.notification(cx, &node),
             "receipt" => self.receipt(cx, &node),
             "stream:error" => self.end(cx, Ending::stream_error(&node)),
@@ -48,13 +48,15 @@ impl Session {
                 self.answer(cx, ack::ack(&node));
                 Ok(())
             }
-            "call" | "chatstate" | "status" => {
+            "call" | "chatstate" => {
                 self.answer(cx, ack::ack(&node));
                 Ok(())
             }
             _ => {
                 self.ignored += 1;
-                self.answer(cx, ack::nack(&node, Nack::UnrecognizedStanza));
+                let answer = ack::ack(&node);
+                let unknown = |ack| ack::refusing(ack, Nack::UnrecognizedStanza);
+                self.answer(cx, answer.map(unknown));
                 Ok(())
             }
         }

@@ -1,8 +1,10 @@
 //! The one answer that every inbound stanza with an id gets.
 //!
 //! ```text
-//! <ack class="<tag>" id to=<from> [participant] [recipient] [type] [from=<own device>] [error]/>
-//! <receipt id to=<from> [participant] [recipient] [type]/>
+//! <ack class="<tag>" id to=<from> [participant] [recipient] [type] [from=<own device>] [error]>
+//!   [<meta failure_reason/>]
+//! </ack>
+//! <receipt id to=<from> [participant] [recipient] [type] [context]>[<list><item id/>..</list>]</receipt>
 //! ```
 //! Source: spec "Receipts we send" and "Acks we owe". A delivery receipt consumes a message, so a
 //! message gets either a receipt or an ack, never none.
@@ -21,56 +23,105 @@ pub enum Nack {
     UnrecognizedStanza = 488,
     /// The decrypted protobuf cannot be read.
     InvalidProtobuf = 491,
+    /// A bot's answer, and the secret of the message it answers is not known here.
+    MissingSecret = 495,
 }
 
 /// The plain answer to `stanza`; `None` when it has no id or sender and so expects none.
 pub fn ack(stanza: &Node) -> Option<Node> {
-    let mut ack = Node::new("ack")
+    let from = stanza.address("from")?;
+    // Of a receipt, only somebody else than the sender is named.
+    let named = |who: &Jid| stanza.tag != "receipt" || *who != from;
+    let ack = Node::new("ack")
         .attr("class", stanza.tag.clone())
         .attr("id", stanza.text("id")?.into_owned())
-        .jid("to", stanza.address("from")?);
-    for key in ["participant", "recipient"] {
-        ack = ack.maybe_jid(key, stanza.address(key));
-    }
-    if stanza.tag != "message" {
-        ack = ack.maybe("type", stanza.text("type").map(|kind| kind.into_owned()));
-    }
-    Some(ack)
+        .jid("to", from.clone())
+        .maybe_jid("participant", stanza.address("participant").filter(named))
+        .maybe_jid("recipient", stanza.address("recipient"));
+    Some(ack.maybe("type", stanza.text("type").map(|kind| kind.into_owned())))
 }
 
 /// The answer to a message that needs no receipt: it also names our own device.
 pub fn message_ack(stanza: &Node, own: &Jid) -> Option<Node> {
-    let kind = stanza.text("type").map(|kind| kind.into_owned());
-    Some(ack(stanza)?.maybe("type", kind).jid("from", own.clone()))
+    Some(ack(stanza)?.jid("from", own.clone()))
 }
 
-/// The answer that refuses `stanza`.
-pub fn nack(stanza: &Node, why: Nack) -> Option<Node> {
-    Some(ack(stanza)?.num("error", why as u16))
+/// `answer` as a refusal.
+pub fn refusing(answer: Node, why: Nack) -> Node {
+    let refusal = answer.num("error", why as u16);
+    match why {
+        Nack::InvalidProtobuf => refusal.child(Node::new("meta").attr("failure_reason", "decode")),
+        _ => refusal,
+    }
 }
 
-/// The delivery receipt of a message that is now durable here.
-///
-/// `own` is our account in the forms we know: a message of our own other device has a `recipient`
-/// and is answered with `type="sender"`; a peer message with `type="peer_msg"`. A message from
-/// others is answered without a type if we are `available`, else with `type="inactive"`.
-pub fn delivery(message: &Node, from_me: bool, available: bool) -> Option<Node> {
-    let kind = if message.is("category", "peer") {
-        Some("peer_msg")
-    } else if from_me {
-        Some("sender")
-    } else {
-        (!available).then_some("inactive")
-    };
-    let receipt = Node::new("receipt")
-        .attr("id", message.text("id")?.into_owned())
-        .jid("to", message.address("from")?)
-        .maybe("type", kind)
-        .maybe_jid("participant", message.address("participant"));
-    Some(match from_me {
-        true => receipt.maybe_jid("recipient", message.address("recipient")),
-        false => receipt,
-    })
+/// What the delivery receipt of a message says beside the message's id: those that say the same can
+/// be one receipt.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Delivery {
+    to: Jid,
+    participant: Option<Jid>,
+    recipient: Option<Jid>,
+    kind: Option<&'static str>,
+    context: Option<&'static str>,
+}
+
+impl Delivery {
+    /// The receipt that a message gets; `None` when it does not say who sent it.
+    ///
+    /// `from_me`: another device of our account sent it. `available`: we have announced that we are
+    /// there; otherwise the receipt tells that nobody looks at the message now.
+    pub fn of(message: &Node, from_me: bool, available: bool) -> Option<Self> {
+        let to = message.address("from")?;
+        if message.is("category", "peer") {
+            return Some(Self::peer(to));
+        }
+        let kind = match (from_me, available) {
+            (true, _) => Some("sender"),
+            (false, true) => None,
+            (false, false) => Some("inactive"),
+        };
+        Some(Self {
+            participant: message.address("participant"),
+            recipient: message.address("recipient").filter(|_| from_me),
+            kind,
+            context: to.is_status().then_some("status"),
+            to,
+        })
+    }
+
+    /// The receipt of a message between devices of one account.
+    pub const fn peer(to: Jid) -> Self {
+        Self {
+            to,
+            participant: None,
+            recipient: None,
+            kind: Some("peer_msg"),
+            context: None,
+        }
+    }
+
+    /// The device that sent the message.
+    pub fn sender(&self) -> &Jid {
+        self.participant.as_ref().unwrap_or(&self.to)
+    }
+
+    /// The receipt for these messages; `None` without any.
+    pub fn receipt(&self, ids: &[MessageId]) -> Option<Node> {
+        let (first, more) = ids.split_first()?;
+        let mut receipt = Node::new("receipt")
+            .attr("id", first.as_str().to_owned())
+            .jid("to", self.to.clone())
+            .maybe("type", self.kind)
+            .maybe_jid("participant", self.participant.clone())
+            .maybe_jid("recipient", self.recipient.clone())
+            .maybe("context", self.context);
+        if !more.is_empty() {
+            let item = |id: &MessageId| Node::new("item").attr("id", id.as_str().to_owned());
+            receipt.push(Node::new("list").children(more.iter().map(item)));
+        }
+        Some(receipt)
+    }
 }
 
 /// The messages that a receipt is about.
@@ -108,28 +159,26 @@ mod tests {
 
     #[test]
     fn a_refusal_carries_its_number() {
-        let nack = nack(&notification(), Nack::UnrecognizedStanza).unwrap();
-        assert!(nack.is("error", "488"));
+        let nack = refusing(ack(&notification()).unwrap(), Nack::UnrecognizedStanza);
+        assert!(nack.is("error", "488") && nack.find("meta").is_none());
     }
 
     #[test]
-    fn receipts_tell_apart_others_own_devices_and_peer_messages() {
-        let message = Node::new("message")
-            .attr("id", "A")
-            .jid("from", Jid::device("1", 2, Server::Lid));
-        assert!(
-            delivery(&message, false, false)
-                .unwrap()
-                .is("type", "inactive")
+    fn receipts_that_say_the_same_become_one() {
+        let message = |id: &'static str| {
+            let from = Jid::device("1", 2, Server::Lid);
+            Node::new("message").attr("id", id).jid("from", from)
+        };
+        let [one, two] = ["A", "B"].map(|id| Delivery::of(&message(id), false, false).unwrap());
+        assert_eq!(one, two);
+        assert_ne!(
+            Some(&one),
+            Delivery::of(&message("C"), false, true).as_ref()
         );
-        assert_eq!(delivery(&message, false, true).unwrap().value("type"), None);
-        let own = message.clone().jid("recipient", Jid::lid("9"));
-        let receipt = delivery(&own, true, true).unwrap();
-        assert!(receipt.is("type", "sender") && receipt.is("recipient", "9@lid"));
-        assert!(
-            delivery(&message.attr("category", "peer"), true, true)
-                .unwrap()
-                .is("type", "peer_msg")
-        );
+        let ids = ["A", "B"].map(|id| MessageId::parse(id).unwrap());
+        let receipt = one.receipt(&ids).unwrap();
+        assert!(receipt.is("id", "A") && receipt.is("type", "inactive"));
+        assert_eq!(receipt_ids(&receipt), ids);
+        assert_eq!(one.receipt(&[]), None);
     }
 }

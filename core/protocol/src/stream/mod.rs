@@ -7,5 +7,6 @@ pub mod iq;
 pub mod keepalive;
 pub mod offline;
 pub mod pause;
+pub mod receipts;
 
 pub use ending::Ending;

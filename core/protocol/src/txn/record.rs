@@ -122,6 +122,10 @@ pub enum Namespace {
     Groups = 25,
     /// Parts of the history that wait to be fetched, by message id.
     History = 26,
+    /// Secrets of polls and events of others, for votes and answers.
+    MessageSecret = 28,
+    /// Messages that the phone is asked for, because no device gave them to us.
+    Placeholder = 29,
     /// Damaged rows, moved out of the way as they were; nothing reads them.
     Quarantine = 30,
     /// For the conformance suite and hosts' experiments.
