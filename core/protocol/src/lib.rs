@@ -33,6 +33,7 @@ pub mod noise;
 pub mod pair;
 pub mod pb;
 pub mod peer;
+pub mod placeholder;
 pub mod prekeys;
 pub mod request;
 pub mod secret;

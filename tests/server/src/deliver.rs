@@ -128,6 +128,9 @@ impl World {
         if let Some(request) = protocol.and_then(|protocol| protocol.key_request.as_ref()) {
             self.keys_wanted(connection, target.person, request);
         }
+        if let Some(request) = protocol.and_then(|protocol| protocol.phone_request.as_ref()) {
+            self.messages_wanted(connection, target.person, message, request);
+        }
         if message.form != Form::Peer {
             match (&record.destination, own) {
                 (Some(to), true) if *to == message.to.reveal() => {}

@@ -51,6 +51,7 @@ mod people;
 mod phash;
 mod phone;
 mod phone_media;
+mod phone_resend;
 mod queue;
 mod receipts;
 mod reply;

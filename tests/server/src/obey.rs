@@ -29,6 +29,11 @@ impl World {
             | Command::AddPeer { .. }
             | Command::IdentityChange { .. }
             | Command::RemoveDevice { .. } => self.obey_about_devices(command),
+            Command::PeerWithholds {
+                peer,
+                text,
+                account,
+            } => self.obey_withholding(&peer, &text, account.as_deref()),
             Command::IssueToken { .. }
             | Command::PeerSend { .. }
             | Command::RetryRequest { .. }

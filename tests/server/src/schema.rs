@@ -288,6 +288,71 @@ pub(crate) struct ProtocolMessage {
     pub(crate) key_share: Option<KeyShare>,
     #[prost(message, optional, tag = "8")]
     pub(crate) key_request: Option<KeyRequest>,
+    #[prost(message, optional, tag = "16")]
+    pub(crate) phone_request: Option<PhoneRequest>,
+    #[prost(message, optional, tag = "17")]
+    pub(crate) phone_response: Option<PhoneResponse>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct PhoneRequest {
+    #[prost(int32, optional, tag = "1")]
+    pub(crate) kind: Option<i32>,
+    #[prost(message, repeated, tag = "5")]
+    pub(crate) resends: Vec<ResendRequest>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct ResendRequest {
+    #[prost(message, optional, tag = "1")]
+    pub(crate) key: Option<Key>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Key {
+    #[prost(string, optional, tag = "1")]
+    pub(crate) chat: Option<String>,
+    #[prost(bool, optional, tag = "2")]
+    pub(crate) from_me: Option<bool>,
+    #[prost(string, optional, tag = "3")]
+    pub(crate) id: Option<String>,
+    #[prost(string, optional, tag = "4")]
+    pub(crate) participant: Option<String>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct PhoneResponse {
+    #[prost(int32, optional, tag = "1")]
+    pub(crate) kind: Option<i32>,
+    #[prost(string, optional, tag = "2")]
+    pub(crate) stanza: Option<String>,
+    #[prost(message, repeated, tag = "3")]
+    pub(crate) results: Vec<PhoneResult>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct PhoneResult {
+    #[prost(message, optional, tag = "4")]
+    pub(crate) resent: Option<Resent>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Resent {
+    #[prost(bytes = "vec", optional, tag = "1")]
+    pub(crate) info: Option<Vec<u8>>,
+}
+
+/// `WebMessageInfo`.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct MessageInfo {
+    #[prost(message, optional, tag = "1")]
+    pub(crate) key: Option<Key>,
+    #[prost(message, optional, tag = "2")]
+    pub(crate) message: Option<ChatMessage>,
+    #[prost(uint64, optional, tag = "3")]
+    pub(crate) t: Option<u64>,
+    #[prost(string, optional, tag = "19")]
+    pub(crate) push_name: Option<String>,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -5,6 +5,7 @@
 
 use super::{AdvEncryptionType, LidMigrationMappingSyncMessage};
 use super::{AppStateSyncKeyRequest, AppStateSyncKeyShare, HistorySyncNotification};
+use super::{PeerDataOperationRequestMessage, PeerDataOperationRequestResponseMessage};
 
 declare! {
     /// End-to-end content, as far as we look into it.
@@ -129,6 +130,9 @@ declare! {
         optional message AppStateSyncKeyRequest app_state_sync_key_request = 8;
         optional raw edited_message = 14;
         optional int64 timestamp_ms = 15;
+        optional message PeerDataOperationRequestMessage peer_data_operation_request_message = 16;
+        optional message PeerDataOperationRequestResponseMessage
+            peer_data_operation_request_response_message = 17;
         optional message LidMigrationMappingSyncMessage lid_migration_mapping_sync_message = 23;
     }
 
@@ -139,5 +143,13 @@ declare! {
         APP_STATE_SYNC_KEY_REQUEST = 7, APP_STATE_FATAL_EXCEPTION_NOTIFICATION = 10,
         SHARE_PHONE_NUMBER = 11, MESSAGE_EDIT = 14, PEER_DATA_OPERATION_REQUEST_MESSAGE = 16,
         PEER_DATA_OPERATION_REQUEST_RESPONSE_MESSAGE = 17, LID_MIGRATION_MAPPING_SYNC = 22,
+    }
+}
+
+impl Message {
+    /// The text, when it is a text message.
+    pub fn into_text(self) -> Option<String> {
+        let extended = self.extended_text_message;
+        self.conversation.or_else(|| extended?.text)
     }
 }

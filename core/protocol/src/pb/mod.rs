@@ -17,6 +17,7 @@ mod media;
 mod message;
 mod passkey;
 mod payload;
+mod phone;
 mod signal;
 
 pub use adv::{
@@ -62,6 +63,11 @@ pub use payload::{
     PlatformType, Product, ReleaseChannel, UserAgent, UserAgentDeviceType, UserAgentPlatform,
     WebInfo, WebSubPlatform,
 };
+pub use phone::{
+    PeerDataOperationRequestMessage, PeerDataOperationRequestResponseMessage,
+    PeerDataOperationRequestType, PeerDataOperationResult, PlaceholderMessageResendRequest,
+    PlaceholderMessageResendResponse, WebMessageInfo,
+};
 pub use signal::{PreKeySignalMessage, SenderKeyDistribution, SenderKeyMessage, SignalMessage};
 
 /// One field of a message as it is declared here.
@@ -104,6 +110,7 @@ pub fn schema() -> impl Iterator<Item = &'static Declared> {
         message::DECLARED,
         passkey::DECLARED,
         payload::DECLARED,
+        phone::DECLARED,
         signal::DECLARED,
     ]
     .into_iter()

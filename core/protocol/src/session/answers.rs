@@ -61,7 +61,7 @@ impl Session {
         }
         if let Some(id) = &id
             && ack.is("class", "message")
-            && self.phone_acked(cx, id)?
+            && self.phone_acked(cx, id, ack.value("error").is_some())?
         {
             return Ok(());
         }

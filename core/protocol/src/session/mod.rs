@@ -18,6 +18,7 @@ mod notify;
 mod online;
 mod pairing;
 mod peer;
+mod placeholder;
 mod protocol;
 mod queries;
 mod receipt;
@@ -45,6 +46,7 @@ use crate::jid::Jid;
 use crate::login;
 use crate::noise::{Link, LinkConfig};
 use crate::pair::Pairing;
+use crate::placeholder::Placeholders;
 use crate::request::RequestError;
 use crate::secret::Entropy;
 use crate::send::Outgoing;
@@ -99,6 +101,7 @@ pub struct Session {
     history: history::Parts,
     app_state: AppState,
     key_questions: peer::KeyQuestions,
+    placeholders: Placeholders,
     /// Inputs that made no sense and were answered, but changed nothing.
     ignored: u64,
 }
@@ -147,6 +150,7 @@ impl Session {
                 history: history::Parts::load(&cx.txn, &slot)?,
                 app_state: AppState::default(),
                 key_questions: peer::KeyQuestions::default(),
+                placeholders: Placeholders::load(&cx.txn, &slot, cx.now.mono)?,
                 ignored: 0,
                 slot,
                 config,
@@ -277,6 +281,7 @@ impl Session {
             self.history.deadline(),
             self.account.as_ref().and_then(Account::deadline),
             self.app_state.deadline(),
+            self.placeholders.deadline(self.phase == Phase::Online),
         ]
         .into_iter()
         .flatten()
@@ -358,6 +363,7 @@ impl Session {
         self.tick_offline_queue(cx)?;
         self.tick_sends(cx)?;
         self.tick_history(cx)?;
+        self.tick_placeholders(cx)?;
         self.tick_account(cx)?;
         self.app_state.tick(cx, &self.slot)?;
         self.progress(cx)
@@ -411,6 +417,7 @@ impl Session {
         }
         self.app_state.disconnected();
         self.key_questions = peer::KeyQuestions::default();
+        self.placeholders.disconnected(cx.now.mono);
         for purpose in self.iqs.drain() {
             self.answered(cx, purpose, IqEnd::Disconnected)?;
         }

@@ -10,6 +10,7 @@ use crate::effect::{Effect, Reconnect};
 use crate::error::Fault;
 use crate::event::{DisconnectReason, Event};
 use crate::jid::Jid;
+use crate::placeholder::Placeholders;
 use crate::request::RequestError;
 use crate::session::{Phase, Purpose, Session};
 use crate::stream::keepalive::KeepAlive;
@@ -203,6 +204,7 @@ impl Session {
         self.history = super::history::Parts::default();
         self.media.forget();
         self.app_state = AppState::default();
+        self.placeholders = Placeholders::default();
         self.account = None;
         Ok(())
     }

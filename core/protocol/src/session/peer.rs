@@ -76,7 +76,7 @@ impl Session {
     /// There may be a session with the phone now.
     pub(super) fn ask_phone_again(&mut self, cx: &mut Cx<'_>) -> Result<(), Fault> {
         let unsent = std::mem::take(&mut self.key_questions.unsent);
-        if unsent.is_empty() {
+        if unsent.is_empty() && self.placeholders.is_empty() {
             return Ok(());
         }
         let phone = self.phone();
@@ -86,13 +86,23 @@ impl Session {
         };
         if reachable {
             self.ask_phone_for_keys(cx, unsent.into_iter().collect())?;
+            self.placeholders.reachable(cx.now.mono);
+            self.tick_placeholders(cx)?;
         }
         Ok(())
     }
 
     /// The server answered a message to the phone; false when it was none. A refused question counts
     /// as asked, too: it would be refused again.
-    pub(super) fn phone_acked(&mut self, cx: &mut Cx<'_>, id: &MessageId) -> Result<bool, Fault> {
+    pub(super) fn phone_acked(
+        &mut self,
+        cx: &mut Cx<'_>,
+        id: &MessageId,
+        refused: bool,
+    ) -> Result<bool, Fault> {
+        if self.placeholders.acked(cx, &self.slot, id, refused) {
+            return Ok(true);
+        }
         let Some(asked) = self.key_questions.sent.remove(id) else {
             return Ok(false);
         };
@@ -103,7 +113,7 @@ impl Session {
 
     /// Encrypts for the phone and transmits. Without a session with it, its keys are asked for and
     /// nothing leaves: `None`.
-    fn tell_phone(
+    pub(super) fn tell_phone(
         &mut self,
         cx: &mut Cx<'_>,
         message: &pb::Message,

@@ -37,6 +37,10 @@ impl Session {
         if let Some(share) = protocol.app_state_sync_key_share.filter(|_| from_phone) {
             self.app_state.shared(cx, &self.slot, &share)?;
         }
+        let resent = protocol.peer_data_operation_request_response_message;
+        if let Some(resent) = resent.filter(|_| from_phone) {
+            self.phone_resent(cx, source, resent);
+        }
         if let Some(sync) = &protocol.lid_migration_mapping_sync_message {
             self.lids_assigned(cx, sync)?;
         }

@@ -32,7 +32,8 @@ impl Session {
             // Whether a receipt alone consumes it is not known.
             self.answer(cx, ack::message_ack(message, own));
         }
-        let Some(delivery) = Delivery::of(message, source.from_me, self.requests.is_available()) else {
+        let Some(delivery) = Delivery::of(message, source.from_me, self.requests.is_available())
+        else {
             return;
         };
         let waits = self.offline_queue.is_open()

@@ -67,6 +67,7 @@ impl Session {
             return Ok(());
         };
         let end = if message.find("unavailable").is_some() {
+            self.withheld(cx, message, &source);
             End::Ack
         } else {
             self.read(cx, message, &source)?
@@ -143,6 +144,7 @@ impl Session {
             self.answer(cx, ack::message_ack(message, own));
             return Ok(());
         }
+        self.want_unread(cx, message, source);
         self.ask_again(cx, message, &source.id, &source.sender, error, own)
     }
 
@@ -235,11 +237,6 @@ impl Session {
                 account.wrote(cx, &source.sender, now)?;
             }
         }
-        let text = message.conversation.or_else(|| {
-            message
-                .extended_text_message
-                .and_then(|extended| extended.text)
-        });
         let message = IncomingMessage {
             id: source.id.clone(),
             chat,
@@ -247,9 +244,10 @@ impl Session {
             from_me: source.from_me,
             t: source.t.unwrap_or_else(|| self.server_now(cx)),
             push_name: stanza.text("notify").map(|name| name.into_owned()),
-            text,
+            text: message.into_text(),
             payload,
         };
+        self.placeholders.arrived(cx, &self.slot, &message.id);
         self.inbox.keep(cx, &self.slot, &message, source.carrier());
         cx.effect(Event::Message(Box::new(message)));
         Ok(true)

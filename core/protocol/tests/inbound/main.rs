@@ -8,5 +8,6 @@ mod schema;
 mod acks;
 mod backlog;
 mod notifications;
+mod placeholders;
 mod receipts;
 mod world;

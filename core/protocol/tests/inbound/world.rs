@@ -11,7 +11,7 @@ use sendpath_protocol::peer::{DeviceAddress, PeerKey};
 use sendpath_protocol::secret::Entropy;
 use sendpath_protocol::session::{Input, Session, SessionConfig};
 use sendpath_protocol::signal::senderkey::OwnSenderKey;
-use sendpath_protocol::signal::{self, OwnIdentity, padding};
+use sendpath_protocol::signal::{self, EncType, OwnIdentity, padding};
 use sendpath_protocol::time::{Mono, Now, UnixMillis};
 use sendpath_protocol::txn::{self, Cx, Fence, MemoryStore, Scope, Step, Store, Txn};
 use sendpath_protocol::verdict::Outcome;
@@ -297,6 +297,16 @@ impl World {
         from.group_key = Some(key);
         let enc = Node::new("enc").attr("v", "2").attr("type", "skmsg");
         (enc.bytes(bytes), told)
+    }
+
+    /// Reads what we wrote to a device.
+    pub(crate) fn unseal(&mut self, to: &mut Device, enc: &Node) -> Vec<u8> {
+        let kind = EncType::parse(&enc.text("type").unwrap()).unwrap();
+        let (ours, from) = (to.identity(), us());
+        let opened = to.run(&mut self.rng, |cx, slot| {
+            signal::decrypt(cx, slot, &ours, &from, kind, enc.payload().unwrap()).unwrap()
+        });
+        padding::unpad(opened.unwrap().plaintext).unwrap()
     }
 
     /// The beginning of a message stanza from a device.
