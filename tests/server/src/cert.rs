@@ -41,7 +41,7 @@ pub enum CertFault {
 
 /// The signing keys and the server's static key.
 #[derive(Clone)]
-pub(crate) struct Authority {
+pub struct Authority {
     root: KeyPair,
     other_root: KeyPair,
     intermediate: KeyPair,
@@ -49,7 +49,8 @@ pub(crate) struct Authority {
 }
 
 impl Authority {
-    pub(crate) fn generate(rng: &mut dyn Entropy) -> Self {
+    /// Fresh keys.
+    pub fn generate(rng: &mut dyn Entropy) -> Self {
         Self {
             root: KeyPair::generate(rng),
             other_root: KeyPair::generate(rng),
@@ -59,17 +60,17 @@ impl Authority {
     }
 
     /// What clients must trust.
-    pub(crate) fn root_key(&self) -> [u8; 32] {
+    pub fn root_key(&self) -> [u8; 32] {
         *self.root.public.as_bytes()
     }
 
     /// The server's Noise key.
-    pub(crate) const fn static_key(&self) -> &KeyPair {
+    pub const fn static_key(&self) -> &KeyPair {
         &self.static_key
     }
 
     /// The encoded chain as of `now`, wrong in the way that `fault` asks for.
-    pub(crate) fn chain(
+    pub fn chain(
         &self,
         rng: &mut dyn Entropy,
         now: UnixSeconds,

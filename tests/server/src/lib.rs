@@ -40,7 +40,7 @@ mod login;
 mod media;
 mod messages;
 mod nodejson;
-mod noise;
+pub mod noise;
 mod obey;
 mod outgoing;
 mod paircode;
@@ -65,7 +65,7 @@ mod time;
 mod tokens;
 mod world;
 
-pub use cert::CertFault;
+pub use cert::{Authority, CertFault};
 pub use command::{Command, HistoryChat, StreamErrorKind};
 pub use config::Config;
 pub use faults::{AckMode, DropWhen, IqError};

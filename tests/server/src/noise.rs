@@ -17,14 +17,14 @@ use sha2::{Digest, Sha256};
 use crate::schema::{ClientFinish, ClientHello, HandshakeMessage, ServerHello};
 
 /// "WA", protocol 6, dictionary 3: the intro header and the prologue.
-pub(crate) const PROLOGUE: [u8; 4] = [b'W', b'A', 6, 3];
+pub const PROLOGUE: [u8; 4] = [b'W', b'A', 6, 3];
 
 const XX: [u8; 32] = *b"Noise_XX_25519_AESGCM_SHA256\0\0\0\0";
 const XX_FALLBACK: &[u8] = b"Noise_XXfallback_25519_AESGCM_SHA256";
 
 /// Why a handshake ended early.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum HandshakeError {
+pub enum HandshakeError {
     /// A key agreement gave the all-zero result.
     BadKey,
     /// A ciphertext does not open.
@@ -94,7 +94,7 @@ fn derive_pair(salt: &[u8; 32], ikm: &[u8]) -> ([u8; 32], [u8; 32]) {
 }
 
 /// One direction: a key and its counter.
-pub(crate) struct Cipher {
+pub struct Cipher {
     aead: Aes256Gcm,
     counter: u32,
 }
@@ -115,7 +115,7 @@ impl Cipher {
     }
 
     /// Seals the next message of this direction.
-    pub(crate) fn seal(&mut self, plain: &[u8], aad: &[u8]) -> Result<Vec<u8>, HandshakeError> {
+    pub fn seal(&mut self, plain: &[u8], aad: &[u8]) -> Result<Vec<u8>, HandshakeError> {
         let nonce = self.nonce();
         self.aead
             .encrypt(&Nonce::from(nonce), Payload { msg: plain, aad })
@@ -123,7 +123,7 @@ impl Cipher {
     }
 
     /// Opens the next message of this direction.
-    pub(crate) fn open(&mut self, sealed: &[u8], aad: &[u8]) -> Result<Vec<u8>, HandshakeError> {
+    pub fn open(&mut self, sealed: &[u8], aad: &[u8]) -> Result<Vec<u8>, HandshakeError> {
         let nonce = self.nonce();
         self.aead
             .decrypt(&Nonce::from(nonce), Payload { msg: sealed, aad })
@@ -132,26 +132,26 @@ impl Cipher {
 }
 
 /// The responder after our hello, waiting for the client's finish.
-pub(crate) struct Responder {
+pub struct Responder {
     state: Symmetric,
     ephemeral: KeyPair,
 }
 
 /// What the handshake gave.
-pub(crate) struct Handshaken {
+pub struct Handshaken {
     /// Opens what the client sends.
-    pub(crate) incoming: Cipher,
+    pub incoming: Cipher,
     /// Seals what we send.
-    pub(crate) outgoing: Cipher,
+    pub outgoing: Cipher,
     /// The client's static ("noise") key.
-    pub(crate) client_static: [u8; 32],
+    pub client_static: [u8; 32],
     /// Its encoded ClientPayload.
-    pub(crate) payload: Vec<u8>,
+    pub payload: Vec<u8>,
 }
 
 impl Responder {
     /// Reads the client's hello and answers; `certificate` is the encoded chain.
-    pub(crate) fn hello(
+    pub fn hello(
         frame: &[u8],
         ephemeral: KeyPair,
         static_key: &KeyPair,
@@ -180,7 +180,7 @@ impl Responder {
     }
 
     /// Reads the client's finish; the handshake is then complete.
-    pub(crate) fn finish(mut self, frame: &[u8]) -> Result<Handshaken, HandshakeError> {
+    pub fn finish(mut self, frame: &[u8]) -> Result<Handshaken, HandshakeError> {
         let ClientFinish { r#static, payload } = decode(frame)?
             .client_finish
             .ok_or(HandshakeError::Malformed)?;
