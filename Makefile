@@ -65,6 +65,11 @@ lint: setup ## formatting, lints, documentation
 bench: setup ## figures: name and nanoseconds, instructions where the machine can count them
 	@$(CARGO) run --quiet --release --locked -p sendpath-bench
 
+SECONDS_EACH := $(or $(SECONDS),60)
+.PHONY: fuzz
+fuzz: setup ## bytes of others, made up: SECONDS=1200 for each target, TARGETS="wap pb"; docs/fuzzing.md
+	nice -n 19 scripts/fuzz.sh $(SECONDS_EACH) $(TARGETS)
+
 .PHONY: mutants
 mutants: setup ## changes the token rules on purpose: does a test notice? takes hours; docs/mutation.md
 	@command -v cargo-mutants >/dev/null || $(CARGO) install --locked cargo-mutants@27.1.0

@@ -70,12 +70,7 @@ impl Authority {
     }
 
     /// The encoded chain as of `now`, wrong in the way that `fault` asks for.
-    pub fn chain(
-        &self,
-        rng: &mut dyn Entropy,
-        now: UnixSeconds,
-        fault: CertFault,
-    ) -> Vec<u8> {
+    pub fn chain(&self, rng: &mut dyn Entropy, now: UnixSeconds, fault: CertFault) -> Vec<u8> {
         let root = match fault {
             CertFault::WrongRoot => &self.other_root,
             _ => &self.root,
