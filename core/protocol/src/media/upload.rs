@@ -238,7 +238,8 @@ impl Upload {
             }
         }
         let named = |name| text(name).filter(|text| !text.is_empty());
-        match (named("url"), named("direct_path")) {
+        let path = named("direct_path").filter(|path| path.starts_with('/'));
+        match (named("url"), path) {
             (Some(url), Some(direct_path)) => Next::Done(Uploaded {
                 kind: self.kind,
                 url,
