@@ -191,7 +191,11 @@ pub trait Record: Sized {
         let damaged =
             || StoreError::Corrupt(format!("a {:?} record does not decode", Self::NAMESPACE));
         let (&version, body) = row.split_first().ok_or_else(damaged)?;
-        if version == 0 || version > Self::VERSION {
+        // No record has version 0: a row of zeros is what a bad disk leaves.
+        if version == 0 {
+            return Err(damaged());
+        }
+        if version > Self::VERSION {
             return Err(StoreError::Version {
                 namespace: Self::NAMESPACE,
                 found: version,

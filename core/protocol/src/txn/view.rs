@@ -312,6 +312,12 @@ mod tests {
         assert_eq!(bench.store.get(&key), Ok(Some(vec![9])));
     }
 
+    #[test]
+    fn a_row_of_zeros_is_damaged() {
+        let read = BreakerRecord::from_row(&[0; 8]);
+        assert!(matches!(read, Err(StoreError::Corrupt(_))));
+    }
+
     const NS: Namespace = Namespace::Scratch;
     const NOTHING: [&str; 0] = [];
 
