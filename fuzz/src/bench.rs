@@ -70,11 +70,16 @@ impl Bench {
         (answer.expect("the step ran"), wrote)
     }
 
-    /// Puts a row, whatever it holds.
+    /// Puts a row, whatever it holds behind the version: one of a newer version is a fault, which is
+    /// what stops an older program.
     pub(crate) fn put(&mut self, ns: Namespace, id: impl AsRef<[u8]>, row: &[u8]) {
         let key = Key::new(&self.slot, ns, id);
+        let mut row = row.to_vec();
+        if let Some(version) = row.first_mut() {
+            *version = (*version).min(1);
+        }
         self.step(|cx, _| {
-            cx.txn.put_row(key, row.to_vec());
+            cx.txn.put_row(key, row);
             Ok(())
         });
     }

@@ -21,7 +21,8 @@ pub(crate) fn run(data: &[u8]) {
         ack::ack(&node),
         ack::message_ack(&node, &own),
         ack::nack(&node, Nack::ParsingError),
-        ack::delivery(&node, false),
+        ack::delivery(&node, false, true),
+        ack::delivery(&node, true, false),
     ]
     .into_iter()
     .flatten()
