@@ -3,10 +3,9 @@
 use sendpath_protocol::abprops::{self, Props};
 use sendpath_protocol::devices::{Notification as DeviceNotice, OwnList};
 use sendpath_protocol::groups::Notice;
-use sendpath_protocol::jid::Jid;
 use sendpath_protocol::lidmap::Mapping;
 use sendpath_protocol::stream::Ending;
-use sendpath_protocol::stream::ack::{self, Nack};
+use sendpath_protocol::stream::ack;
 use sendpath_protocol::stream::offline::OfflineQueue;
 use sendpath_protocol::{groups, mex, prekeys, usync, wap};
 
@@ -16,20 +15,10 @@ pub(crate) fn run(data: &[u8]) {
     let Ok(node) = wap::decode(data) else {
         return;
     };
-    let own = Jid::device("900000000000009", 12, sendpath_protocol::jid::Server::Lid);
-    for written in [
-        ack::ack(&node),
-        ack::message_ack(&node, &own),
-        ack::nack(&node, Nack::ParsingError),
-        ack::delivery(&node, false, true),
-        ack::delivery(&node, true, false),
-    ]
-    .into_iter()
-    .flatten()
-    {
+    if let Some(written) = ack::ack(&node) {
         let frame = wap::encode(&written);
         assert!(
-            wap::decode(&frame).as_ref() == Ok(&written),
+            wap::decode(&frame) == Ok(written),
             "an answer that cannot be read"
         );
     }

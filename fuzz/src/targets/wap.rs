@@ -12,8 +12,20 @@ pub(crate) fn run(data: &[u8]) {
     assert!(items <= MAX_ITEMS + 1, "{items} items");
     let written = wap::encode(&node);
     let again = wap::decode(&written).expect("what we write we can read");
-    assert!(again == node, "it reads differently");
+    assert!(same(&again, &node), "it reads differently");
     let _ = (wap::render(&node), wap::render_revealing(&node));
+}
+
+/// Equal, but that an address within an element is written as bytes.
+fn same(one: &Node, other: &Node) -> bool {
+    let inside = match (&one.content, &other.content) {
+        (Content::Nodes(one), Content::Nodes(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other))
+        }
+        (Content::Bytes(_), Content::Text(_)) => one.payload() == other.payload(),
+        (one, other) => one == other,
+    };
+    inside && one.tag == other.tag && one.attrs == other.attrs
 }
 
 fn measure(node: &Node) -> usize {
