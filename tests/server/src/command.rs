@@ -297,6 +297,15 @@ pub enum Command {
         peer: String,
         gate: Gate,
     },
+    SetProfile {
+        peer: String,
+        #[serde(default)]
+        picture: Option<String>,
+        #[serde(default)]
+        contacts_only: bool,
+        #[serde(default = "yes")]
+        read_receipts: bool,
+    },
     SetProps {
         props: BTreeMap<String, String>,
         #[serde(default)]

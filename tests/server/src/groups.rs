@@ -21,6 +21,8 @@ pub(crate) struct Group {
     /// Addressed by LID.
     pub(crate) lid: bool,
     pub(crate) members: Vec<PersonId>,
+    /// For how many seconds messages stay; 0 for ever.
+    pub(crate) timer: u32,
 }
 
 impl Group {
@@ -65,6 +67,9 @@ impl World {
             .children(members.map(|member| self.participant(group, *member)));
         if group.lid {
             told = told.attr("addressing_mode", "lid");
+        }
+        if group.timer > 0 {
+            told = told.child(Node::new("ephemeral").num("expiration", group.timer));
         }
         Ok(vec![told])
     }

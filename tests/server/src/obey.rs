@@ -11,7 +11,7 @@ use crate::groups::Group;
 use crate::limits::{Capping, Timelock};
 use crate::pairing::Scan;
 use crate::passkey::Demand;
-use crate::people::{ClientId, PersonId, Token};
+use crate::people::{ClientId, PersonId, Profile, Token};
 use crate::reply::Reply;
 use crate::world::World;
 
@@ -38,6 +38,7 @@ impl World {
             | Command::PeerSend { .. }
             | Command::RetryRequest { .. }
             | Command::SetBehaviour { .. }
+            | Command::SetProfile { .. }
             | Command::SetGate { .. } => self.obey_about_peer(command),
             Command::ChangeAppState { .. }
             | Command::CompactAppState { .. }
@@ -142,6 +143,7 @@ impl World {
                     id: group,
                     lid,
                     members: people,
+                    timer: 0,
                 });
             }
             Command::GroupJoin {
@@ -220,6 +222,19 @@ impl World {
                 behaviour.receipts = receipts.unwrap_or(behaviour.receipts);
                 behaviour.retries = retries.unwrap_or(behaviour.retries);
                 behaviour.hidden_by_pn = hidden_by_pn.unwrap_or(behaviour.hidden_by_pn);
+            }
+            Command::SetProfile {
+                peer,
+                picture,
+                contacts_only,
+                read_receipts,
+            } => {
+                let person = self.person(&peer)?;
+                self.people[person].profile = Profile {
+                    picture,
+                    contacts_only,
+                    read_receipts,
+                };
             }
             Command::SetGate { peer, gate } => {
                 let person = self.person(&peer)?;

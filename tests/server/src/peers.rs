@@ -11,7 +11,7 @@ use crate::bundle::Bundle;
 use crate::endpoint::Endpoint;
 use crate::gate::Gate;
 use crate::limits::{Capping, Timelock};
-use crate::people::{Behaviour, ClientId, Person, PersonId};
+use crate::people::{Behaviour, ClientId, Person, PersonId, Profile};
 use crate::schema::ChatMessage;
 use crate::syncd::AppState;
 use crate::world::World;
@@ -31,6 +31,7 @@ impl World {
             clients: Vec::new(),
             gate: Gate::Open,
             behaviour: Behaviour::default(),
+            profile: Profile::default(),
             tokens: std::collections::BTreeMap::new(),
             nct_salt: None,
             app_state: AppState::default(),

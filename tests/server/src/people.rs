@@ -31,6 +31,7 @@ pub(crate) struct Person {
     pub(crate) clients: Vec<Client>,
     pub(crate) gate: Gate,
     pub(crate) behaviour: Behaviour,
+    pub(crate) profile: Profile,
     /// Tokens that this person issued, by recipient.
     pub(crate) tokens: BTreeMap<PersonId, Vec<Token>>,
     pub(crate) nct_salt: Option<Vec<u8>>,
@@ -58,6 +59,27 @@ impl Default for Behaviour {
             receipts: true,
             retries: true,
             hidden_by_pn: false,
+        }
+    }
+}
+
+/// What a person shows of itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Profile {
+    /// The id of the picture.
+    pub(crate) picture: Option<String>,
+    /// Shown to accounts that hold a token only.
+    pub(crate) contacts_only: bool,
+    /// Others may know what was read.
+    pub(crate) read_receipts: bool,
+}
+
+impl Default for Profile {
+    fn default() -> Self {
+        Self {
+            picture: None,
+            contacts_only: false,
+            read_receipts: true,
         }
     }
 }

@@ -41,6 +41,14 @@ impl World {
                 count: node.find("retry").and_then(|retry| retry.number("count")),
             });
         }
+        let tells = matches!(kind.as_deref(), Some("read" | "played"));
+        if tells && !self.people[client.person].profile.read_receipts {
+            self.violation(
+                connection,
+                "read_receipt",
+                "the account hides what was read",
+            );
+        }
         if kind.as_deref().is_none_or(|kind| TAKEN.contains(&kind)) {
             for id in &ids {
                 self.answered(

@@ -96,6 +96,10 @@ impl World {
 
     /// A presence from a client: a subscription may carry a token.
     pub(crate) fn on_presence(&mut self, connection: crate::connection::ConnectionId, node: &Node) {
+        let announces = node.is("type", "available") || node.is("type", "unavailable");
+        if announces && node.text("name").is_none_or(|name| name.is_empty()) {
+            self.violation(connection, "presence_attribute", "no name");
+        }
         let Some(token) = node.find("tctoken") else {
             return;
         };
@@ -104,6 +108,19 @@ impl World {
         }
         if token.payload().is_none_or(<[u8]>::is_empty) || !token.attrs.is_empty() {
             self.violation(connection, "token_shape", "presence");
+        }
+    }
+
+    /// A chat state has a chat and exactly one state, and never a token.
+    pub(crate) fn on_chatstate(
+        &mut self,
+        connection: crate::connection::ConnectionId,
+        node: &Node,
+    ) {
+        let states = node.nodes().iter().map(|state| &*state.tag);
+        let states: Vec<&str> = states.collect();
+        if node.address("to").is_none() || !matches!(*states, ["composing" | "paused"]) {
+            self.violation(connection, "chatstate", format!("{states:?}"));
         }
     }
 }

@@ -192,7 +192,8 @@ impl World {
             "ack" => self.on_ack(connection, client, node),
             "ib" => self.on_ib(connection, client, node),
             "presence" => self.on_presence(connection, node),
-            "chatstate" | "xmlstreamend" => {}
+            "chatstate" => self.on_chatstate(connection, node),
+            "xmlstreamend" => {}
             other => self.journal.unexpected.push(format!("stanza {other}")),
         }
     }

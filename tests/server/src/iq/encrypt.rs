@@ -85,7 +85,12 @@ impl World {
             .and_then(|skey| signed_prekey(skey, &state.identity));
         match rotated {
             Ok(signed) => {
-                state.signed_prekey = signed;
+                let old = core::mem::replace(&mut state.signed_prekey, signed);
+                let new = &state.signed_prekey;
+                let same_id = new.id == old.id && new.key != old.key;
+                if same_id {
+                    self.violation(connection, "rotate", "another key with the old id");
+                }
                 Answer::empty()
             }
             Err(detail) => {

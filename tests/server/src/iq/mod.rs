@@ -6,6 +6,7 @@ mod account;
 mod encrypt;
 mod mex;
 mod privacy;
+mod profile;
 mod usync;
 
 use sendpath_protocol::jid::Jid;
@@ -104,11 +105,13 @@ impl World {
             }
             ("usync", "usync") => self.usync(connection, client, node),
             ("privacy", "tokens") => self.issue_tokens(connection, client, node),
-            ("privacy", "privacy") => Self::privacy_settings(),
+            ("privacy", "privacy") => self.privacy_settings(client),
             ("abt" | "w", "props") => self.ab_props(node),
             ("w:mex", "query") => self.mex(client, node),
             ("w:p", _) | ("urn:xmpp:ping", _) => Answer::empty(),
             ("w:profile:picture", "picture") => self.picture(connection, client, node),
+            ("disappearing_mode", _) => Self::account_timer(node),
+            ("w:g2", "ephemeral" | "not_ephemeral") => self.group_timer(client, node),
             ("w:sync:app:state", "sync") => self.app_state(connection, client, node),
             ("blocklist", _) => Answer::Result(vec![Node::new("list")]),
             ("status", "privacy") => Answer::Result(vec![Self::status_privacy()]),

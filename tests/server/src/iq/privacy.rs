@@ -1,4 +1,4 @@
-//! Issuing tokens, and privacy settings.
+//! Issuing tokens, and who sees status posts.
 //!
 //! ```text
 //! <tokens><token jid="<bare user>" t="<unix s>" type="trusted_contact"/></tokens>   -> empty result
@@ -6,7 +6,6 @@
 //! Source: tokens spec 5.1. The result carries no token: the bytes go to the contact. A test can make
 //! it carry some, which are worth nothing.
 
-use sendpath_protocol::jid::Jid;
 use sendpath_protocol::secret::EntropyExt;
 use sendpath_protocol::time::UnixSeconds;
 use sendpath_protocol::wap::Node;
@@ -80,46 +79,10 @@ impl World {
         Ok(())
     }
 
-    pub(super) fn privacy_settings() -> Answer {
-        let names = [
-            "readreceipts",
-            "last",
-            "profile",
-            "status",
-            "online",
-            "groupadd",
-        ];
-        let settings = names.map(|name| {
-            Node::new("category")
-                .attr("name", name)
-                .attr("value", "all")
-        });
-        Answer::Result(vec![Node::new("privacy").children(settings)])
-    }
-
     pub(super) fn status_privacy() -> Node {
         let list = Node::new("list")
             .attr("type", "contacts")
             .attr("default", "true");
         Node::new("privacy").child(list)
-    }
-
-    pub(super) fn picture(
-        &mut self,
-        connection: ConnectionId,
-        client: ClientId,
-        node: &Node,
-    ) -> Answer {
-        let target: Option<Jid> = node.address("target");
-        if node.find("tctoken").is_some() {
-            self.violation(connection, "token_misplaced", "beside <picture>");
-        }
-        let token = node.find("picture").and_then(|p| p.find("tctoken"));
-        let own = target.is_some_and(|target| self.people[client.person].is(&target));
-        if token.is_some() && own {
-            self.violation(connection, "token_misplaced", "own picture");
-            return Answer::Silence;
-        }
-        Answer::error(404, "item-not-found")
     }
 }
