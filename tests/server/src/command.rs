@@ -306,6 +306,13 @@ pub enum Command {
         #[serde(default = "yes")]
         read_receipts: bool,
     },
+    SetMigration {
+        #[serde(default)]
+        pn: Option<String>,
+        lid: bool,
+        #[serde(default = "yes")]
+        told: bool,
+    },
     SetProps {
         props: BTreeMap<String, String>,
         #[serde(default)]

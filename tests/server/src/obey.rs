@@ -55,6 +55,7 @@ impl World {
             | Command::EchoTokens { .. }
             | Command::FailLogin(_)
             | Command::ScanQr { .. }
+            | Command::SetMigration { .. }
             | Command::SetProps { .. }
             | Command::SetTime { .. }
             | Command::TypeCode { .. } => self.obey_about_server(command),
@@ -302,6 +303,12 @@ impl World {
             }
             Command::SetTime { time } => self.clock = time,
             Command::DemandPasskey { options } => self.passkeys = Some(Demand { options }),
+            Command::SetMigration { pn, lid, told } => {
+                let person = self.owner(pn.as_deref(), None);
+                let person = &mut self.people[person];
+                person.lid_migrated = lid;
+                person.tells_migration = told;
+            }
             Command::ScanQr {
                 qr,
                 pn,

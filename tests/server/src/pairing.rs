@@ -225,7 +225,7 @@ impl World {
     fn pair_success(&self, id: &str, person: PersonId, device: u16, container: Vec<u8>) -> Node {
         let person = &self.people[person];
         let props = ClientPairingProps {
-            is_chat_db_lid_migrated: Some(person.lid_migrated),
+            is_chat_db_lid_migrated: person.tells_migration.then_some(person.lid_migrated),
         };
         let success = Node::new("pair-success").children([
             Node::new("device-identity").bytes(container),

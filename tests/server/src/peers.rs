@@ -26,6 +26,7 @@ impl World {
             lid: lid.into(),
             aliases: Vec::new(),
             lid_migrated: true,
+            tells_migration: true,
             raw_id: 1 + self.rng.below(1 << 30),
             devices: vec![phone],
             clients: Vec::new(),

@@ -25,6 +25,8 @@ pub(crate) struct Person {
     /// Other spellings of the number that usync accepts.
     pub(crate) aliases: Vec<String>,
     pub(crate) lid_migrated: bool,
+    /// Its phone says so, or that it has not, when it links a client.
+    pub(crate) tells_migration: bool,
     pub(crate) raw_id: u32,
     /// Model devices: the phone (device 0) first.
     pub(crate) devices: Vec<Endpoint>,

@@ -17,7 +17,7 @@ use crate::command;
 use crate::media::FileFault;
 use crate::people::{ClientId, PersonId, Token};
 use crate::schema::{
-    ChatMessage, History, HistoryChat, HistoryNotice, NumberAndLid, ProtocolMessage,
+    ChatMessage, GlobalSettings, History, HistoryChat, HistoryNotice, NumberAndLid, ProtocolMessage,
 };
 use crate::world::World;
 
@@ -47,6 +47,9 @@ impl World {
         let mut history = History {
             sync_type: Some(RECENT),
             salt: salt.map_err(|error| error.to_string())?,
+            settings: self.people[account].lid_migrated.then(|| GlobalSettings {
+                lid_migration: Some(self.now().0),
+            }),
             ..History::default()
         };
         for chat in chats {

@@ -399,10 +399,18 @@ pub(crate) struct History {
     pub(crate) sync_type: Option<i32>,
     #[prost(message, repeated, tag = "2")]
     pub(crate) chats: Vec<HistoryChat>,
+    #[prost(message, optional, tag = "8")]
+    pub(crate) settings: Option<GlobalSettings>,
     #[prost(message, repeated, tag = "15")]
     pub(crate) pairs: Vec<NumberAndLid>,
     #[prost(bytes = "vec", optional, tag = "19")]
     pub(crate) salt: Option<Vec<u8>>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct GlobalSettings {
+    #[prost(int64, optional, tag = "20")]
+    pub(crate) lid_migration: Option<i64>,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -91,6 +91,8 @@ pub struct HistoryReport {
     pub mappings: u64,
     /// The NCT salt was taken over.
     pub salt: bool,
+    /// The phone says that the account's chats are addressed by LID.
+    pub migrated: bool,
     /// What was stored about tokens.
     pub stored: ChunkReport,
 }
@@ -151,6 +153,7 @@ pub fn apply(
     let mut report = HistoryReport {
         conversations: survey.conversations,
         others: survey.others,
+        migrated: survey.migrated,
         ..HistoryReport::default()
     };
     for block in blocks(survey.stated.into_iter().chain(survey.mapped)) {
@@ -212,6 +215,7 @@ struct Survey {
     /// The phone's own map. It comes last: where the two disagree it wins.
     mapped: Vec<Mapping>,
     salt: Option<SecretBytes>,
+    migrated: bool,
     /// By contact, and those of one contact in the order of the blob. `None` when they are more than
     /// [`MOST_KEPT`].
     telling: Option<Vec<Telling>>,
@@ -229,6 +233,7 @@ impl Survey {
             stated: Vec::new(),
             mapped: Vec::new(),
             salt: None,
+            migrated: false,
             telling: Some(Vec::new()),
             conversations: 0,
             others: 0,
@@ -237,6 +242,7 @@ impl Survey {
             match part? {
                 Part::Conversation(chat) => survey.chat(chat, own),
                 Part::Mapping(pair) => survey.mapped.extend(pair),
+                Part::Migrated => survey.migrated = true,
                 Part::Salt(salt) => survey.salt = Some(salt),
             }
         }

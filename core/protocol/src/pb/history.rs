@@ -28,8 +28,14 @@ declare! {
     /// [`history`](crate::history) reads these fields from a stream instead of decoding the whole.
     message HistorySync = "HistorySync" {
         repeated message Conversation conversations = 2;
+        optional message GlobalSettings global_settings = 8;
         repeated message PhoneNumberToLidMapping phone_number_to_lid_mappings = 15;
         optional bytes nct_salt = 19;
+    }
+
+    /// Settings of the account.
+    message GlobalSettings = "GlobalSettings" {
+        optional int64 chat_db_lid_migration_timestamp = 20;
     }
 
     /// A chat, without its messages.

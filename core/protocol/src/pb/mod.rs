@@ -43,9 +43,9 @@ pub use handshake::{
     ServerHello,
 };
 pub use history::{
-    Conversation, HistorySync, HistorySyncNotification, HistorySyncNotificationType,
-    LidMigrationMapping, LidMigrationMappingSyncMessage, LidMigrationMappingSyncPayload,
-    PhoneNumberToLidMapping,
+    Conversation, GlobalSettings, HistorySync, HistorySyncNotification,
+    HistorySyncNotificationType, LidMigrationMapping, LidMigrationMappingSyncMessage,
+    LidMigrationMappingSyncPayload, PhoneNumberToLidMapping,
 };
 pub use media::{MediaRetryNotification, MediaRetryResult, ServerErrorReceipt};
 pub use message::{

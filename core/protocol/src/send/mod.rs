@@ -37,6 +37,8 @@ pub struct Outgoing {
     pub payload: Payload,
     /// Do not send after this.
     pub deadline: Option<Mono>,
+    /// It goes to the contact's number, because the server refused it for its LID.
+    pub by_number: bool,
     /// What it waits for.
     pub stage: Stage,
     /// What was asked for already.
@@ -184,6 +186,7 @@ mod tests {
             hint: RecipientHint::Ordinary,
             payload: Payload::Ready(vec![1]),
             deadline: None,
+            by_number: false,
             stage,
             asked: Asked::default(),
         }

@@ -86,6 +86,10 @@ impl Session {
             } else if let Some(theirs) = theirs {
                 self.compare_devices(cx, &record, &theirs)?;
             }
+            self.took_number(cx, to.as_ref());
+            if ack.is("refresh_lid", "true") {
+                self.refresh_lid(cx, to.as_ref())?;
+            }
             let attached = record.attached();
             let now = self.server_now(cx);
             if let (Some(account), Some(to)) = (&mut self.account, to.filter(Jid::is_user)) {
@@ -108,7 +112,7 @@ impl Session {
         if matches!(code, 408 | 429 | 500 | 503) && self.outbox.busy(cx.now.mono, id) {
             return Ok(());
         }
-        if self.group_refused(cx, id, code)? {
+        if self.group_refused(cx, id, code)? || self.lid_refused(cx, id, code)? {
             return Ok(());
         }
         let Some((op, record)) = self.outbox.answered(cx, &self.slot, id)? else {

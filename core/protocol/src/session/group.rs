@@ -325,6 +325,7 @@ impl Session {
             hint: RecipientHint::Ordinary,
             payload: Payload::Ready(kept.payload),
             deadline: None,
+            by_number: false,
             stage: Stage::Ready,
             asked: Asked::default(),
         });

@@ -270,7 +270,13 @@ impl Session {
     ) -> Result<Result<(), HistoryError>, Fault> {
         let now = self.server_now(cx);
         match &mut self.account {
-            Some(account) => Ok(account.history(cx, &self.slot, blob, now)?.map(|_| ())),
+            Some(account) => {
+                let applied = account.history(cx, &self.slot, blob, now)?;
+                if applied.as_ref().is_ok_and(|report| report.migrated) {
+                    self.migrated(cx, true);
+                }
+                Ok(applied.map(|_| ()))
+            }
             None => Ok(Ok(())),
         }
     }

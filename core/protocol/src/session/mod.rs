@@ -7,6 +7,7 @@
 //! connection. Everything that must survive is in the store, so a session that met a [`Fault`] is
 //! dropped and opened again.
 
+mod addressing;
 mod answers;
 mod appstate;
 mod composing;

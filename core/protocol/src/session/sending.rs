@@ -68,6 +68,7 @@ impl Session {
             hint: request.recipient,
             payload,
             deadline: request.deadline,
+            by_number: false,
             stage: Stage::Ready,
             asked: Asked::default(),
         });
@@ -132,10 +133,9 @@ impl Session {
             send.stage = Stage::Props(cx.now.mono.plus(abprops::WAIT));
             return Ok(Look::Waits(send));
         }
-        let migrated = self.device.paired().and_then(|paired| paired.lid_migrated);
-        let by_pn = migrated == Some(false);
+        let by_number = send.by_number || self.lid_migrated() == Some(false);
         let target = match (names.lid.clone(), names.pn.clone()) {
-            (_, Some(pn)) if by_pn => pn,
+            (_, Some(pn)) if by_number => pn,
             (Some(lid), _) => lid,
             (None, _) if send.asked.lid => {
                 let registered = send.asked.registered;
@@ -254,8 +254,11 @@ impl Session {
             resends: 0,
         };
         recent::remember(cx, &self.slot, &send.id, &kept)?;
-        if let Some(op) = send.op {
-            self.outbox.add(cx, &self.slot, op, send.id, &record);
+        match send.op {
+            Some(op) => self.outbox.add(cx, &self.slot, op, send.id, &record),
+            None => {
+                self.outbox.replace(cx, &self.slot, &send.id, &record);
+            }
         }
         if let Some(account) = &mut self.account {
             let sent = Sent {
