@@ -2,10 +2,15 @@
 //!
 //! ```text
 //! typed key = 05 || 32 bytes                                  inside Signal messages and signatures
+//! agree:  u-coordinate of clamp(a)·(Edwards form of u)        on the curve; else the ladder over u
 //! sign:   r = SHA-512(FE FF*31 || a || M || Z) mod q,  s = r + SHA-512(R || A || M)·a
 //!         signature = R || s, with the sign bit of A in the top bit of the last byte
 //! verify: A = Edwards form of u with that sign,  R == s·B - SHA-512(R || A || M)·A,  s < q
 //! ```
+//!
+//! X25519 is usually computed with a ladder over u. The same multiple on the Edwards form takes little
+//! more than half the time where the processor has wide registers, and the form is shared by all
+//! agreements with one key; starting sessions with everybody in a group is little else.
 //!
 //! Source: XEdDSA as published by Signal, in the form spec section 7.1 describes. Some peers negate
 //! the scalar instead and always leave the sign bit 0; the same verification accepts both.
@@ -15,9 +20,9 @@ use core::fmt;
 use curve25519_dalek::edwards::EdwardsPoint;
 use curve25519_dalek::montgomery::MontgomeryPoint;
 use curve25519_dalek::scalar::{Scalar, clamp_integer};
+use curve25519_dalek::traits::IsIdentity;
 use sha2::{Digest, Sha512};
 use subtle::ConstantTimeEq;
-use x25519_dalek::StaticSecret;
 use zeroize::Zeroizing;
 
 use crate::secret::{Entropy, EntropyExt, Secret};
@@ -60,6 +65,16 @@ impl PublicKey {
         typed
     }
 
+    /// The key in the form that [`PrivateKey::agree_with`] computes with; for several agreements.
+    pub fn unpack(&self) -> UnpackedKey {
+        let point = MontgomeryPoint(self.0);
+        // Either sign will do: a point and its negative have the same u-coordinate.
+        UnpackedKey(match point.to_edwards(0) {
+            Some(point) => Form::Curve(point),
+            None => Form::Twist(point),
+        })
+    }
+
     /// Whether `signature` is an XEdDSA signature of this key over `message`.
     pub fn verify(&self, message: &[u8], signature: &[u8; 64]) -> bool {
         self.verify_point(message, signature).is_some()
@@ -85,6 +100,23 @@ impl fmt::Debug for PublicKey {
     }
 }
 
+/// A public key, ready for agreements.
+#[derive(Clone, Copy)]
+pub struct UnpackedKey(Form);
+
+#[derive(Clone, Copy)]
+enum Form {
+    Curve(EdwardsPoint),
+    /// Half of all u-coordinates are of no point on the curve. An honest peer has none of them.
+    Twist(MontgomeryPoint),
+}
+
+impl fmt::Debug for UnpackedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("UnpackedKey(…)")
+    }
+}
+
 /// An X25519 private key, clamped.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct PrivateKey(Secret<32>);
@@ -107,16 +139,21 @@ impl PrivateKey {
 
     /// The public half.
     pub fn public(&self) -> PublicKey {
-        PublicKey(x25519_dalek::PublicKey::from(&self.scalar()).to_bytes())
+        PublicKey(MontgomeryPoint::mul_base_clamped(*self.expose()).to_bytes())
     }
 
     /// The shared secret; `None` when it is all zero, that is for a low-order `theirs`.
     pub fn agree(&self, theirs: &PublicKey) -> Option<Secret<32>> {
-        let theirs = x25519_dalek::PublicKey::from(theirs.0);
-        let shared = self.scalar().diffie_hellman(&theirs);
-        shared
-            .was_contributory()
-            .then(|| Secret::new(shared.to_bytes()))
+        self.agree_with(&theirs.unpack())
+    }
+
+    /// [`PrivateKey::agree`] with a key that is used more than once.
+    pub fn agree_with(&self, theirs: &UnpackedKey) -> Option<Secret<32>> {
+        let shared = Zeroizing::new(match theirs.0 {
+            Form::Curve(point) => Zeroizing::new(point.mul_clamped(*self.expose())).to_montgomery(),
+            Form::Twist(point) => point.mul_clamped(*self.expose()),
+        });
+        (!shared.is_identity()).then(|| Secret::new(shared.to_bytes()))
     }
 
     /// An XEdDSA signature over `message`, randomised by `rng`.
@@ -140,10 +177,6 @@ impl PrivateKey {
         signature[32..].copy_from_slice(s.as_bytes());
         signature[63] |= public.compress().as_bytes()[31] & 0x80;
         signature
-    }
-
-    fn scalar(&self) -> StaticSecret {
-        StaticSecret::from(*self.expose())
     }
 }
 
@@ -232,6 +265,33 @@ mod tests {
         for low in [[0; 32], one] {
             assert_eq!(sequence(1).agree(&PublicKey::new(low)), None);
         }
+    }
+
+    /// The ladder is the definition of X25519.
+    #[test]
+    fn every_u_coordinate_agrees_as_the_ladder_does() {
+        let field = |low: u8| core::array::from_fn(|i| if i == 0 { low } else { 0xff });
+        // Numbers around the end of the field, with and without the bit that does not count.
+        let edges = (0xe0..=0xff).map(field).flat_map(|mut u: [u8; 32]| {
+            let with = u;
+            u[31] = 0x7f;
+            [u, with]
+        });
+        let small = (0..40).map(|low| core::array::from_fn(|i| if i == 0 { low } else { 0 }));
+        let hashes = (0..100_u8).map(|n| Sha512::digest([n])[..32].try_into().unwrap());
+        let mut kinds = [0, 0];
+        for u in edges.chain(small).chain(hashes) {
+            let (ours, theirs) = (sequence(u[0] % 200), PublicKey::new(u));
+            kinds[usize::from(matches!(theirs.unpack().0, Form::Twist(_)))] += 1;
+            let ladder = MontgomeryPoint(u).mul_clamped(*ours.expose()).to_bytes();
+            let shared = ours.agree(&theirs).map(|shared| *shared.expose());
+            assert_eq!(
+                shared,
+                Some(ladder).filter(|shared| *shared != [0; 32]),
+                "{u:x?}"
+            );
+        }
+        assert!(kinds.iter().all(|kind| *kind > 50), "{kinds:?}");
     }
 
     #[test]

@@ -11,7 +11,7 @@
 use zeroize::Zeroizing;
 
 use super::DecryptError;
-use crate::crypto::curve::{PrivateKey, PublicKey};
+use crate::crypto::curve::{PrivateKey, PublicKey, UnpackedKey};
 use crate::crypto::symmetric::{aes256_cbc_decrypt, aes256_cbc_encrypt, hkdf_sha256, hmac_sha256};
 use crate::secret::Secret;
 
@@ -29,8 +29,8 @@ impl RootKey {
     }
 
     /// The next root and the chain of this ratchet step; `None` for a low-order `theirs`.
-    pub(super) fn step(&self, ours: &PrivateKey, theirs: &PublicKey) -> Option<(Self, ChainKey)> {
-        let shared = ours.agree(theirs)?;
+    pub(super) fn step(&self, ours: &PrivateKey, theirs: &UnpackedKey) -> Option<(Self, ChainKey)> {
+        let shared = ours.agree_with(theirs)?;
         let okm = Zeroizing::new(hkdf_sha256::<64>(
             shared.expose(),
             Some(self.0.expose()),

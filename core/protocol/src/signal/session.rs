@@ -105,10 +105,11 @@ impl Session {
         if let Some(at) = self.receiving.iter().position(known) {
             return Ok(&mut self.receiving[at]);
         }
-        let step = self.root.step(&self.ratchet.private, theirs);
+        let unpacked = theirs.unpack();
+        let step = self.root.step(&self.ratchet.private, &unpacked);
         let (root, chain) = step.ok_or(DecryptError::InvalidKey)?;
         let ratchet = KeyPair::generate(rng);
-        let step = root.step(&ratchet.private, theirs);
+        let step = root.step(&ratchet.private, &unpacked);
         let (root, sending) = step.ok_or(DecryptError::InvalidKey)?;
         self.previous_counter = self.sending.index.saturating_sub(1);
         self.root = root;

@@ -100,7 +100,7 @@ fn initiate(cx: &mut Cx<'_>, ours: &OwnIdentity, bundle: &Bundle) -> Option<Sess
     let base = KeyPair::generate(cx.rng);
     let theirs = x3dh::TheirKeys {
         identity: bundle.identity,
-        signed_prekey: bundle.signed_prekey.key,
+        signed_prekey: bundle.signed_prekey.key.unpack(),
         one_time: bundle.one_time.map(|one_time| one_time.key),
     };
     let (root, chain) = x3dh::initiate(&ours.identity.private, &base.private, &theirs)?;
@@ -114,7 +114,7 @@ fn initiate(cx: &mut Cx<'_>, ours: &OwnIdentity, bundle: &Bundle) -> Option<Sess
         ratchet,
         sending,
         previous_counter: 0,
-        receiving: vec![ReceivingChain::new(theirs.signed_prekey, chain)],
+        receiving: vec![ReceivingChain::new(bundle.signed_prekey.key, chain)],
         pending: Some(Pending {
             pre_key_id: bundle.one_time.map(|one_time| one_time.id),
             signed_pre_key_id: bundle.signed_prekey.id,

@@ -10,7 +10,7 @@
 use zeroize::Zeroizing;
 
 use super::chain::{ChainKey, RootKey, split};
-use crate::crypto::curve::{KeyPair, PrivateKey, PublicKey};
+use crate::crypto::curve::{KeyPair, PrivateKey, PublicKey, UnpackedKey};
 use crate::crypto::symmetric::hkdf_sha256;
 use crate::secret::Secret;
 
@@ -18,7 +18,8 @@ use crate::secret::Secret;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TheirKeys {
     pub(super) identity: PublicKey,
-    pub(super) signed_prekey: PublicKey,
+    /// Three agreements are with it: two here and the first of the ratchet.
+    pub(super) signed_prekey: UnpackedKey,
     pub(super) one_time: Option<PublicKey>,
 }
 
@@ -29,9 +30,9 @@ pub(super) fn initiate(
     theirs: &TheirKeys,
 ) -> Option<(RootKey, ChainKey)> {
     derive([
-        Some(identity.agree(&theirs.signed_prekey)?),
+        Some(identity.agree_with(&theirs.signed_prekey)?),
         Some(base.agree(&theirs.identity)?),
-        Some(base.agree(&theirs.signed_prekey)?),
+        Some(base.agree_with(&theirs.signed_prekey)?),
         match &theirs.one_time {
             Some(one_time) => Some(base.agree(one_time)?),
             None => None,
@@ -53,12 +54,13 @@ pub(super) fn respond(
     identity: &PublicKey,
     base: &PublicKey,
 ) -> Option<(RootKey, ChainKey)> {
+    let base = base.unpack();
     derive([
         Some(ours.signed_prekey.private.agree(identity)?),
-        Some(ours.identity.private.agree(base)?),
-        Some(ours.signed_prekey.private.agree(base)?),
+        Some(ours.identity.private.agree_with(&base)?),
+        Some(ours.signed_prekey.private.agree_with(&base)?),
         match ours.one_time {
-            Some(one_time) => Some(one_time.private.agree(base)?),
+            Some(one_time) => Some(one_time.private.agree_with(&base)?),
             None => None,
         },
     ])
@@ -91,7 +93,7 @@ mod tests {
             let one_time = one_time.map(|_| pair(&case, "bob_opk"));
             let theirs = TheirKeys {
                 identity: bob.public,
-                signed_prekey: signed_prekey.public,
+                signed_prekey: signed_prekey.public.unpack(),
                 one_time: one_time.as_ref().map(|pair| pair.public),
             };
             let ours = OurKeys {
@@ -104,7 +106,7 @@ mod tests {
             assert_eq!(root.secret(), &Secret::new(array(&case, "x3dh_root")));
             assert_eq!(mirrored.secret(), root.secret());
             assert_eq!(chain.key, Secret::new(array(&case, "x3dh_chain")));
-            let (root, chain) = root.step(&ratchet.private, &signed_prekey.public).unwrap();
+            let (root, chain) = root.step(&ratchet.private, &theirs.signed_prekey).unwrap();
             let known = array(&case, "root_after_first_ratchet");
             assert_eq!(root.secret(), &Secret::new(known));
             assert_eq!(chain.key, Secret::new(array(&case, "alice_sending_chain")));
@@ -117,7 +119,7 @@ mod tests {
         let [identity, base] = ["alice_identity", "alice_base"].map(|key| pair(&case, key));
         let good = TheirKeys {
             identity: identity.public,
-            signed_prekey: base.public,
+            signed_prekey: base.public.unpack(),
             one_time: Some(base.public),
         };
         let zero = PublicKey::new([0; 32]);
@@ -127,7 +129,7 @@ mod tests {
                 ..good
             },
             TheirKeys {
-                signed_prekey: zero,
+                signed_prekey: zero.unpack(),
                 ..good
             },
             TheirKeys {
