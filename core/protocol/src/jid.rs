@@ -5,6 +5,8 @@
 use core::fmt;
 use core::str::FromStr;
 
+use crate::user::User;
+
 /// The server part of a JID.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
@@ -86,7 +88,7 @@ pub const HOSTED_DEVICE: u16 = 99;
 /// An address on the wire. `Debug` is redacted; use [`Jid::reveal`] for the text.
 #[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Jid {
-    user: Box<str>,
+    user: User,
     device: u16,
     integrator: u16,
     server: Server,
@@ -109,7 +111,7 @@ pub enum JidError {
 
 impl Jid {
     /// `user:device@server`.
-    pub fn device(user: impl Into<Box<str>>, device: u16, server: Server) -> Self {
+    pub fn device(user: impl Into<User>, device: u16, server: Server) -> Self {
         Self {
             user: user.into(),
             device,
@@ -119,12 +121,12 @@ impl Jid {
     }
 
     /// `user@server`, device 0.
-    pub fn user(user: impl Into<Box<str>>, server: Server) -> Self {
+    pub fn user(user: impl Into<User>, server: Server) -> Self {
         Self::device(user, 0, server)
     }
 
     /// A phone-number account.
-    pub fn pn(digits: impl Into<Box<str>>) -> Self {
+    pub fn pn(digits: impl Into<User>) -> Self {
         Self::user(digits, Server::Pn)
     }
 
@@ -150,7 +152,7 @@ impl Jid {
     }
 
     /// A LID account.
-    pub fn lid(digits: impl Into<Box<str>>) -> Self {
+    pub fn lid(digits: impl Into<User>) -> Self {
         Self::user(digits, Server::Lid)
     }
 
@@ -165,7 +167,7 @@ impl Jid {
     }
 
     /// A user of another messenger.
-    pub fn interop(user: impl Into<Box<str>>, device: u16, integrator: u16) -> Self {
+    pub fn interop(user: impl Into<User>, device: u16, integrator: u16) -> Self {
         Self {
             user: user.into(),
             device,

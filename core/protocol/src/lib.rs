@@ -46,6 +46,7 @@ pub mod tctoken;
 mod testkit;
 pub mod time;
 pub mod txn;
+pub mod user;
 pub mod usync;
 pub mod verdict;
 pub mod wap;

@@ -17,6 +17,7 @@ use crate::jid::Jid;
 use crate::peer::{DeviceAddress, Names, PeerKey};
 use crate::prost_record;
 use crate::txn::{Cx, Key, Namespace, Scope, Txn, blocks};
+use crate::user::User;
 use crate::wap::Node;
 
 pub(crate) use owner::adopt;
@@ -24,8 +25,8 @@ pub(crate) use owner::adopt;
 /// A phone number and a LID that name the same account. `Debug` is redacted.
 #[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Mapping {
-    pn: Box<str>,
-    lid: Box<str>,
+    pn: User,
+    lid: User,
 }
 
 impl Mapping {
@@ -117,8 +118,8 @@ pub fn learn_all(
     for block in blocks(pairs) {
         let keys = block.iter().flat_map(|pair| {
             [
-                Key::new(account, Namespace::LidOfPn, &*pair.pn),
-                Key::new(account, Namespace::PnOfLid, &*pair.lid),
+                Key::new(account, Namespace::LidOfPn, &pair.pn),
+                Key::new(account, Namespace::PnOfLid, &pair.lid),
             ]
         });
         txn.read_ahead(keys.collect())?;
@@ -134,8 +135,8 @@ pub fn learn_all(
 
 /// Stores a pair.
 fn note(txn: &mut Txn<'_>, account: &Scope, pair: &Mapping) -> Result<Learned, StoreError> {
-    let lid = txn.get::<LidOfPn>(account, &*pair.pn)?;
-    let pn = txn.get::<PnOfLid>(account, &*pair.lid)?;
+    let lid = txn.get::<LidOfPn>(account, &pair.pn)?;
+    let pn = txn.get::<PnOfLid>(account, &pair.lid)?;
     let same_lid = lid.as_ref().is_some_and(|row| *row.lid == *pair.lid);
     let same_pn = pn.as_ref().is_some_and(|row| *row.pn == *pair.pn);
     let learned = match (&lid, &pn) {
@@ -152,8 +153,8 @@ fn note(txn: &mut Txn<'_>, account: &Scope, pair: &Mapping) -> Result<Learned, S
         }
         let lid = pair.lid.to_string();
         let pn = pair.pn.to_string();
-        txn.put(account, &*pair.pn, &LidOfPn { lid });
-        txn.put(account, &*pair.lid, &PnOfLid { pn });
+        txn.put(account, &pair.pn, &LidOfPn { lid });
+        txn.put(account, &pair.lid, &PnOfLid { pn });
     }
     Ok(learned)
 }
@@ -166,7 +167,7 @@ pub fn canonical(txn: &Txn<'_>, account: &Scope, peer: &PeerKey) -> Result<PeerK
     let PeerKey::Pn(pn) = peer else {
         return Ok(peer.clone());
     };
-    let row = txn.get::<LidOfPn>(account, &**pn)?;
+    let row = txn.get::<LidOfPn>(account, pn)?;
     Ok(row.map_or_else(|| peer.clone(), |row| PeerKey::Lid(row.lid.into())))
 }
 
@@ -192,12 +193,12 @@ pub fn canonical_address(
 pub fn resolve(txn: &Txn<'_>, account: &Scope, peer: &PeerKey) -> Result<Names, StoreError> {
     let (lid, pn) = match peer {
         PeerKey::Pn(pn) => {
-            let row = txn.get::<LidOfPn>(account, &**pn)?;
+            let row = txn.get::<LidOfPn>(account, pn)?;
             let lid = row.map(|row| PeerKey::Lid(row.lid.into()));
             (lid, Some(peer.clone()))
         }
         PeerKey::Lid(lid) => {
-            let row = txn.get::<PnOfLid>(account, &**lid)?;
+            let row = txn.get::<PnOfLid>(account, lid)?;
             let pn = row.map(|row| PeerKey::Pn(row.pn.into()));
             (Some(peer.clone()), pn)
         }
@@ -217,8 +218,8 @@ pub fn resolve_all(
     let mut names = Vec::with_capacity(peers.len());
     for block in blocks(peers) {
         let keys = block.iter().map(|peer| match peer {
-            PeerKey::Pn(pn) => Key::new(account, Namespace::LidOfPn, &**pn),
-            PeerKey::Lid(lid) => Key::new(account, Namespace::PnOfLid, &**lid),
+            PeerKey::Pn(pn) => Key::new(account, Namespace::LidOfPn, pn),
+            PeerKey::Lid(lid) => Key::new(account, Namespace::PnOfLid, lid),
         });
         txn.read_ahead(keys.collect())?;
         for peer in block {

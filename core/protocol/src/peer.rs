@@ -4,14 +4,15 @@
 use core::fmt;
 
 use crate::jid::{Jid, Server};
+use crate::user::User;
 
 /// An account as a storage key: of a contact, or our own. Never a device.
 #[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum PeerKey {
     /// By hidden identity: canonical.
-    Lid(Box<str>),
+    Lid(User),
     /// By phone number: provisional, until the LID is known.
-    Pn(Box<str>),
+    Pn(User),
 }
 
 impl PeerKey {

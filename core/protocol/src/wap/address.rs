@@ -12,6 +12,7 @@ use super::WapError;
 use super::decode::Reader;
 use super::encode::{LIST_EMPTY, write_text};
 use crate::jid::{Jid, Server};
+use crate::user::User;
 
 pub(super) const INTEROP_JID: u8 = 245;
 pub(super) const FB_JID: u8 = 246;
@@ -94,7 +95,7 @@ impl Reader<'_> {
         let user = match self.peek()? {
             LIST_EMPTY => {
                 self.u8()?;
-                Box::default()
+                User::from("")
             }
             _ => self.user()?,
         };
@@ -120,13 +121,13 @@ impl Reader<'_> {
         }
     }
 
-    fn user(&mut self) -> Result<Box<str>, WapError> {
+    fn user(&mut self) -> Result<User, WapError> {
         let user = self.jid_part()?;
         // With these characters the text form would read back as another address.
         let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '@' | ':');
         match user.contains(odd) {
             true => Err(WapError::Jid),
-            false => Ok(user.into()),
+            false => Ok(User::from(&*user)),
         }
     }
 
