@@ -24,6 +24,10 @@ const GOODBYE: Duration = Duration::from_secs(1);
 /// Messages read ahead of whoever hears them. More costs memory for each connection under load.
 const READ_AHEAD: usize = 16;
 
+/// Bytes read from the system at once. All of it is touched for every read and stays with the
+/// connection; less costs calls for what is longer than an ordinary message.
+const READ_BUFFER: usize = 4 << 10;
+
 /// An open WebSocket.
 pub struct Socket(WebSocketStream<Stream>);
 
@@ -43,6 +47,7 @@ impl Network {
         })?;
         let stream = self.dial(&target.host, target.port, target.secure).await?;
         let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER)
             .max_message_size(Some(largest))
             .max_frame_size(Some(largest));
         match timeout(
