@@ -5,6 +5,7 @@ use std::hint::black_box;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::cpu;
 use crate::heap::{self, Heap};
 
 /// One row of the table.
@@ -27,6 +28,9 @@ pub(crate) struct Figures {
     /// Of the fastest batch: the machine's other work disturbs it least.
     pub(crate) min: f64,
     pub(crate) median: f64,
+    /// Processor time of all threads, of the batch that took least. What waits, for a disk or for a
+    /// server, is not in it.
+    pub(crate) cpu: f64,
     /// Of one iteration that came behind many others.
     pub(crate) heap: Heap,
 }
@@ -35,7 +39,8 @@ pub(crate) struct Figures {
 #[derive(Default)]
 pub(crate) struct Meter {
     measured: Duration,
-    /// Counts the heap instead, of the last that is measured.
+    cpu: Duration,
+    /// Counts the heap instead.
     heap: Option<Heap>,
 }
 
@@ -50,7 +55,7 @@ impl Meter {
         };
         match &mut self.heap {
             None => measured(self, &mut work),
-            Some(heap) => *heap = heap::count(work),
+            Some(heap) => heap.add(heap::count(work)),
         }
         result.unwrap()
     }
@@ -63,8 +68,9 @@ impl Meter {
     reason = "measuring is what this program does"
 )]
 pub(crate) fn measured(meter: &mut Meter, work: &mut dyn FnMut()) {
-    let start = Instant::now();
+    let (start, cpu) = (Instant::now(), cpu::time());
     work();
+    meter.cpu += cpu::time() - cpu;
     meter.measured += start.elapsed();
 }
 
@@ -90,7 +96,10 @@ pub(crate) fn run(case: &Case, folder: &Path, iterations: u64) {
 }
 
 const BATCHES: usize = 25;
+/// Of a row whose iteration takes longer than [`SLOW`].
+const FEW_BATCHES: usize = 5;
 const BATCH: Duration = Duration::from_millis(15);
+const SLOW: Duration = Duration::from_millis(400);
 
 /// Times a case: batches of about [`BATCH`], each of the same number of iterations.
 pub(crate) fn time(case: &Case, folder: &Path) -> Figures {
@@ -98,17 +107,25 @@ pub(crate) fn time(case: &Case, folder: &Path) -> Figures {
     let mut batch = |iterations: u64| {
         let mut meter = Meter::default();
         operation(&mut meter, iterations);
-        meter.measured
+        (meter.measured, meter.cpu)
     };
     let mut iterations = 1;
-    while batch(iterations) < BATCH / 2 {
-        iterations *= 2;
-    }
-    let mut times: Vec<f64> = (0..BATCHES)
-        .map(|_| batch(iterations).as_secs_f64() * 1e9)
-        .map(|ns| ns / (iterations as f64 * f64::from(case.operations)))
-        .collect();
+    let batches = loop {
+        match batch(iterations).0 {
+            took if took >= SLOW => break FEW_BATCHES,
+            took if took >= BATCH / 2 => break BATCHES,
+            _ => iterations *= 2,
+        }
+    };
+    let each = |time: Duration| {
+        time.as_secs_f64() * 1e9 / (iterations as f64 * f64::from(case.operations))
+    };
+    let (mut times, mut cpu): (Vec<f64>, Vec<f64>) = (0..batches)
+        .map(|_| batch(iterations))
+        .map(|(time, cpu)| (each(time), each(cpu)))
+        .unzip();
     times.sort_by(f64::total_cmp);
+    cpu.sort_by(f64::total_cmp);
     let mut meter = Meter {
         heap: Some(Heap::default()),
         ..Meter::default()
@@ -116,7 +133,8 @@ pub(crate) fn time(case: &Case, folder: &Path) -> Figures {
     operation(&mut meter, 1);
     Figures {
         min: times[0],
-        median: times[BATCHES / 2],
+        median: times[batches / 2],
+        cpu: cpu[0],
         heap: meter.heap.unwrap_or_default(),
     }
 }

@@ -22,6 +22,14 @@ pub(crate) struct Heap {
     pub(crate) allocations: u64,
 }
 
+impl Heap {
+    /// What was counted behind it, in the same iteration.
+    pub(crate) fn add(&mut self, next: Self) {
+        self.peak = self.peak.max(next.peak);
+        self.allocations += next.allocations;
+    }
+}
+
 /// Runs `work` and counts.
 pub(crate) fn count(work: impl FnOnce()) -> Heap {
     TAKEN.store(0, Relaxed);

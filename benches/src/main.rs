@@ -2,20 +2,26 @@
 //!
 //! ```text
 //! sendpath-bench [--only TEXT] [--folder PATH] [--no-instructions]
-//! name             min ns   median ns  instructions   heap bytes  allocations   x  of
+//! name      min ns   median ns   cpu ns   instructions   heap bytes  allocations   x  of
 //! ```
 //! Each row with a name behind `of` is the multiple of another row of the same run: of the
 //! primitive it must pay for, or of the same step without what is measured. There are no limits:
 //! the figures are for reading.
 #![expect(
+    clippy::expect_used,
+    clippy::panic,
     clippy::unwrap_used,
     reason = "a benchmark stops at the first surprise"
 )]
 
 mod cases;
+mod cpu;
+mod fleet;
 mod harness;
 mod heap;
 mod instructions;
+mod memory;
+mod served;
 mod world;
 
 use std::io::{self, Write};
@@ -41,6 +47,9 @@ struct Args {
 }
 
 fn main() -> io::Result<()> {
+    if let Some(done) = helper() {
+        return done;
+    }
     let Some(args) = args(std::env::args().skip(1)) else {
         return io::stdout().write_all(HELP.as_bytes());
     };
@@ -60,7 +69,23 @@ fn main() -> io::Result<()> {
     let shown = cases
         .iter()
         .filter(|case| case.name.contains(&args.only) || beside(case));
-    table(shown, &args)
+    table(shown, &args)?;
+    memory::table(&args.only, &args.folder)
+}
+
+/// Runs as one of the processes that rows start.
+fn helper() -> Option<io::Result<()>> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(|word| &**word).collect();
+    match words[..] {
+        ["--serve"] => Some(fleet::serve()),
+        ["--idle", store, url, root_key] => {
+            let root_key = hex::decode(root_key).unwrap().try_into().unwrap();
+            let url = url.to_owned();
+            Some(memory::idle(store, &fleet::Place { url, root_key }))
+        }
+        _ => None,
+    }
 }
 
 fn args(mut words: impl Iterator<Item = String>) -> Option<Args> {
@@ -98,12 +123,12 @@ fn table<'a>(cases: impl Iterator<Item = &'a Case>, args: &Args) -> io::Result<(
             Some(counter)
         }
     };
-    let header = ("name", "min ns", "median ns", "instructions", "x");
-    let (name, min, median, count, times) = header;
+    let header = ("name", "min ns", "median ns", "cpu ns", "instructions", "x");
+    let (name, min, median, cpu, count, times) = header;
     let (heap, blocks) = ("heap bytes", "allocations");
     writeln!(
         out,
-        "{name:<30} {min:>10} {median:>10} {count:>13} {heap:>10} {blocks:>11} {times:>7}  of"
+        "{name:<30} {min:>10} {median:>10} {cpu:>10} {count:>13} {heap:>10} {blocks:>11} {times:>7}  of"
     )?;
     let mut done: Vec<(&str, Figures)> = Vec::new();
     for case in cases {
@@ -120,12 +145,17 @@ fn table<'a>(cases: impl Iterator<Item = &'a Case>, args: &Args) -> io::Result<(
         let (times, of) = of.map_or((String::new(), ""), |(name, base)| {
             (format!("{:.2}", figures.median / base.median), name)
         });
-        let Figures { min, median, heap } = figures;
+        let Figures {
+            min,
+            median,
+            cpu,
+            heap,
+        } = figures;
         let Heap { peak, allocations } = heap;
         let name = case.name;
         writeln!(
             out,
-            "{name:<30} {min:>10.0} {median:>10.0} {count:>13} {peak:>10} {allocations:>11} {times:>7}  {of}"
+            "{name:<30} {min:>10.0} {median:>10.0} {cpu:>10.0} {count:>13} {peak:>10} {allocations:>11} {times:>7}  {of}"
         )?;
         out.flush()?;
         done.push((name, figures));

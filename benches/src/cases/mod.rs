@@ -1,6 +1,8 @@
 //! The rows, in the order of the table: what is compared with another row comes behind it.
 
+mod engine;
 mod floors;
+mod group;
 mod guest;
 mod history;
 mod plan;
@@ -20,6 +22,8 @@ pub(crate) fn all() -> Vec<Case> {
         plan::cases(),
         guest::cases(),
         send::cases(),
+        group::cases(),
+        engine::cases(),
         history::cases(),
     ]
     .into_iter()
