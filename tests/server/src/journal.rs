@@ -58,6 +58,13 @@ pub struct Judged {
     pub id: String,
     /// The `to` attribute.
     pub to: String,
+    /// The `type` attribute.
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    /// The `mediatype` of its first ciphertext.
+    pub mediatype: Option<String>,
+    /// The `edit` attribute.
+    pub edit: Option<String>,
     /// `tctoken` bytes in hex.
     pub tctoken: Option<String>,
     /// `cstoken` bytes in hex.

@@ -76,7 +76,7 @@ struct Content {
     #[prost(message, optional, tag = "50")]
     vote: Option<Any>,
     #[prost(message, optional, tag = "51")]
-    keep: Option<Any>,
+    keep: Option<Keep>,
     #[prost(message, optional, boxed, tag = "53")]
     captioned: Option<Box<Wrapped>>,
     #[prost(message, optional, tag = "63")]
@@ -91,6 +91,15 @@ struct Content {
 
 #[derive(Clone, PartialEq, Message)]
 struct Any {}
+
+/// Keeps a message (1) or lets it go (2).
+#[derive(Clone, PartialEq, Message)]
+struct Keep {
+    #[prost(message, optional, tag = "1")]
+    key: Option<Key>,
+    #[prost(int32, tag = "2")]
+    kind: i32,
+}
 
 #[derive(Clone, PartialEq, Message)]
 struct Text {
@@ -184,13 +193,22 @@ impl Content {
                 self.answer.is_some(),
                 ["event", "", "", "hide", "event_type=response"],
             ),
-            (self.keep.is_some(), ["text", "", "", "hide", ""]),
+            (self.keeps(false), ["text", "", "", "hide", ""]),
+            (self.keeps(true), ["text", "", "7", "hide", ""]),
             (self.pin.is_some(), ["text", "", "2", "hide", ""]),
         ];
         let known = kinds.into_iter().find(|(there, _)| *there);
         known
             .map(|(_, row)| row)
             .or_else(|| self.row_by_a_look_inside())
+    }
+
+    /// A keep that takes one of our own back, or any other.
+    fn keeps(&self, back: bool) -> bool {
+        let keep = self.keep.as_ref();
+        keep.is_some_and(|keep| {
+            back == (keep.kind == 2 && keep.key.as_ref().is_some_and(|key| key.from_me))
+        })
     }
 
     fn row_by_a_look_inside(&self) -> Option<Row> {

@@ -70,6 +70,9 @@ impl World {
             device: client.device,
             id: id.to_string(),
             to: node.text("to").unwrap_or_default().into_owned(),
+            kind: node.text("type").map(Into::into),
+            mediatype: mediatype(node),
+            edit: node.text("edit").map(Into::into),
             tctoken: hex_of("tctoken"),
             cstoken: hex_of("cstoken"),
             error,
@@ -322,4 +325,11 @@ impl World {
         }
         count
     }
+}
+
+/// What the first ciphertext of a stanza says of its content.
+fn mediatype(node: &Node) -> Option<String> {
+    let listed = node.find("participants").into_iter().flat_map(Node::nodes);
+    let enc = listed.chain([node]).find_map(|to| to.find("enc"))?;
+    enc.text("mediatype").map(Into::into)
 }
