@@ -37,8 +37,10 @@ pub const WHATSAPP_ROOT_KEY: [u8; 32] = [
 /// How this device presents itself to the server and on the phone.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct DeviceConfig {
-    /// Shown in the phone's list of linked devices.
+    /// The operating system or program, shown in the phone's list of linked devices.
     pub name: String,
+    /// What the list shows it runs in, with its picture.
+    pub browser: Browser,
     /// The web build we claim to be: primary, secondary, tertiary. Old builds are refused with 405.
     pub version: [u32; 3],
     /// Put a token on messages by which recipients can prove to the server what was sent. Other
@@ -46,10 +48,29 @@ pub struct DeviceConfig {
     pub reporting_tokens: bool,
 }
 
+/// What a linked device runs in, as the phone shows it.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+#[repr(i32)]
+pub enum Browser {
+    /// Google Chrome.
+    #[default]
+    Chrome = 0,
+    /// Mozilla Firefox.
+    Firefox = 1,
+    /// Microsoft Edge.
+    Edge = 2,
+    /// Opera.
+    Opera = 3,
+    /// Safari.
+    Safari = 4,
+}
+
 impl Default for DeviceConfig {
     fn default() -> Self {
         Self {
             name: "sendpath".into(),
+            browser: Browser::Chrome,
             version: [2, 3000, 1_045_649_367],
             reporting_tokens: false,
         }

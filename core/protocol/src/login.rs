@@ -10,7 +10,7 @@
 //! Source: WhatsApp Web's browser shape, as whatsmeow and zapo send it. A rotating phone id is
 //! never sent: sessions that did were invalidated silently.
 
-use crate::config::DeviceConfig;
+use crate::config::{Browser, DeviceConfig};
 use crate::crypto::curve::KEY_TYPE;
 use crate::crypto::symmetric::md5;
 use crate::device::{DeviceRecord, Paired};
@@ -94,6 +94,16 @@ fn common(config: &DeviceConfig) -> ClientPayload {
     }
 }
 
+const fn platform(browser: Browser) -> i32 {
+    match browser {
+        Browser::Chrome => PlatformType::CHROME,
+        Browser::Edge => PlatformType::EDGE,
+        Browser::Firefox => PlatformType::FIREFOX,
+        Browser::Opera => PlatformType::OPERA,
+        Browser::Safari => PlatformType::SAFARI,
+    }
+}
+
 /// The browser shape: no full sync. The Windows shape differs in several fields at once, and a
 /// mixture of both is no client that exists.
 fn device_props(config: &DeviceConfig) -> DeviceProps {
@@ -105,7 +115,7 @@ fn device_props(config: &DeviceConfig) -> DeviceProps {
             tertiary: Some(0),
             ..DevicePropsVersion::default()
         }),
-        platform_type: Some(PlatformType::CHROME),
+        platform_type: Some(platform(config.browser)),
         require_full_sync: Some(false),
         history_sync_config: Some(HistorySyncConfig {
             storage_quota_mb: Some(114_149),
