@@ -73,6 +73,18 @@ const (
 	CodeStoreOther Code = 199
 	// The answer to a send was lost; nobody knows whether the message arrived.
 	CodeOutcomeUnknown Code = 200
+	// There is no connection, which tells the media servers.
+	CodeMediaNotConnected Code = 300
+	// No media server could be reached.
+	CodeMediaUnreachable Code = 301
+	// The media servers refuse, or answer nothing of use; NackCode is the last HTTP status.
+	CodeMediaRefused Code = 302
+	// The media servers do not have the file any more, or not for us: HTTP 403, 404, 410.
+	CodeMediaGone Code = 303
+	// What the media servers have is not what the message announced; nothing of it was given out.
+	CodeMediaDamaged Code = 304
+	// The file here could not be read or written.
+	CodeMediaFile Code = 305
 	// The account may not start new chats for now.
 	CodeAccountTimelocked Code = 401
 	// As CodeAccountTimelocked, although a valid token was attached.

@@ -17,6 +17,7 @@ const (
 	ClassRefused Class = "refused" // the send was refused, here or by the server
 	ClassUnknown Class = "unknown" // the end of the send is not known
 	ClassBug     Class = "bug"     // a bug in sendpath
+	ClassMedia   Class = "media"   // a file could not be brought up or down
 )
 
 // Next is what to do after a refusal.
@@ -38,6 +39,7 @@ var (
 	ErrRefused = &Error{Class: ClassRefused, Message: "the send was refused"}
 	ErrUnknown = &Error{Class: ClassUnknown, Message: "the end of the send is not known"}
 	ErrBug     = &Error{Class: ClassBug, Message: "a bug in sendpath"}
+	ErrMedia   = &Error{Class: ClassMedia, Message: "a file could not be brought up or down"}
 
 	ErrClosed      = &Error{Code: CodeClosed, Class: ClassRuntime, Message: "closed"}
 	ErrForked      = &Error{Code: CodeForked, Class: ClassRuntime, Message: "forked"}
@@ -64,7 +66,7 @@ type Error struct {
 	RetryAt  *time.Time `json:"-"` // before when trying again is useless
 	// RetryAfter is how long to wait before trying once more.
 	RetryAfter *time.Duration `json:"-"`
-	NackCode   *int           `json:"nack_code"`
+	NackCode   *int           `json:"nack_code"` // of media servers the HTTP status
 	MayRetry   *bool          `json:"may_retry"`
 
 	// MessageID is the message that the error is about.

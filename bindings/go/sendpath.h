@@ -103,6 +103,18 @@ enum sp_status
     SP_STATUS_STORE_OTHER = 199,
     // The answer to a send was lost; nobody knows whether the message arrived.
     SP_STATUS_OUTCOME_UNKNOWN = 200,
+    // There is no connection, which tells the media servers.
+    SP_STATUS_MEDIA_NOT_CONNECTED = 300,
+    // No media server could be reached.
+    SP_STATUS_MEDIA_UNREACHABLE = 301,
+    // The media servers refuse, or answer nothing of use; the code is the last HTTP status.
+    SP_STATUS_MEDIA_REFUSED = 302,
+    // The media servers do not have the file any more, or not for us: HTTP 403, 404, 410.
+    SP_STATUS_MEDIA_GONE = 303,
+    // What the media servers have is not what the message announced; nothing of it was given out.
+    SP_STATUS_MEDIA_DAMAGED = 304,
+    // The file here could not be read or written.
+    SP_STATUS_MEDIA_FILE = 305,
     // The account may not start new chats for now.
     SP_STATUS_ACCOUNT_TIMELOCKED = 401,
     // As `AccountTimelocked`, although a valid token was attached.
@@ -215,6 +227,8 @@ enum sp_class
     SP_CLASS_UNKNOWN = 5,
     // A bug in sendpath.
     SP_CLASS_BUG = 6,
+    // A file could not be brought up or down.
+    SP_CLASS_MEDIA = 7,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -328,6 +342,31 @@ typedef int32_t sp_work_kind;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
+// What a linked device runs in, as the phone shows it.
+enum sp_browser
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // Google Chrome.
+    SP_BROWSER_CHROME = 0,
+    // Mozilla Firefox.
+    SP_BROWSER_FIREFOX = 1,
+    // Microsoft Edge.
+    SP_BROWSER_EDGE = 2,
+    // Opera.
+    SP_BROWSER_OPERA = 3,
+    // Safari.
+    SP_BROWSER_SAFARI = 4,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum sp_browser sp_browser;
+#else
+typedef int32_t sp_browser;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
 // How a guest tells the time.
 enum sp_clock
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -344,6 +383,66 @@ enum sp_clock
 typedef enum sp_clock sp_clock;
 #else
 typedef int32_t sp_clock;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// What a message is. The comment says which fields of a draft count.
+enum sp_draft_kind
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // `text`; `link`, `title`, `description`, `thumbnail` for the preview of a link in it.
+    SP_DRAFT_KIND_TEXT = 0,
+    // `media`, `mimetype`, `text` as caption, `width`, `height`, `thumbnail`, `view_once`.
+    SP_DRAFT_KIND_IMAGE = 1,
+    // As IMAGE, and `seconds`.
+    SP_DRAFT_KIND_VIDEO = 2,
+    // As VIDEO: without sound, again and again.
+    SP_DRAFT_KIND_GIF = 3,
+    // `media`, `mimetype`, `seconds`, `view_once`.
+    SP_DRAFT_KIND_AUDIO = 4,
+    // As AUDIO, and `waveform`: spoken just now.
+    SP_DRAFT_KIND_VOICE = 5,
+    // `media`, `mimetype`, `name` of the file, `text` as caption, `pages`, `thumbnail`.
+    SP_DRAFT_KIND_DOCUMENT = 6,
+    // `media`, `mimetype`, `width`, `height`, `animated`, `thumbnail`.
+    SP_DRAFT_KIND_STICKER = 7,
+    // `cards`.
+    SP_DRAFT_KIND_CONTACTS = 8,
+    // `place`, `thumbnail`.
+    SP_DRAFT_KIND_LOCATION = 9,
+    // `target`, `text` as the emoji; empty takes the reaction back.
+    SP_DRAFT_KIND_REACTION = 10,
+    // `target`: our own, or as an admin of a group somebody else's.
+    SP_DRAFT_KIND_REVOKE = 11,
+    // `text` as question, `options`, `selectable`. Keep the id to understand the votes.
+    SP_DRAFT_KIND_POLL = 12,
+    // `target`, `options` as they are written in the poll, none takes the vote back; `secret`.
+    SP_DRAFT_KIND_VOTE = 13,
+    // `name`, `description`, `starts`, `ends`, `place`, `link` to a call, `guests_allowed`,
+    // `canceled`. Keep the id to understand the answers.
+    SP_DRAFT_KIND_EVENT = 14,
+    // `target`, `going`, `guests`, `secret`.
+    SP_DRAFT_KIND_EVENT_ANSWER = 15,
+    // `target`, `seconds`: at the top of the chat for so long.
+    SP_DRAFT_KIND_PIN = 16,
+    // `target`.
+    SP_DRAFT_KIND_UNPIN = 17,
+    // `target`: stays although messages of the chat disappear.
+    SP_DRAFT_KIND_KEEP = 18,
+    // `target`.
+    SP_DRAFT_KIND_UNKEEP = 19,
+    // `seconds`: how long messages of the chat stay from now on; 0 for ever.
+    SP_DRAFT_KIND_TIMER = 20,
+    // `payload`: an encoded `Message` of the host's own.
+    SP_DRAFT_KIND_RAW = 21,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum sp_draft_kind sp_draft_kind;
+#else
+typedef int32_t sp_draft_kind;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -429,6 +528,58 @@ enum sp_field
 typedef enum sp_field sp_field;
 #else
 typedef int32_t sp_field;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// Whether somebody comes to an event.
+enum sp_going
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // Yes.
+    SP_GOING_YES = 0,
+    // No.
+    SP_GOING_NO = 1,
+    // Perhaps.
+    SP_GOING_MAYBE = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum sp_going sp_going;
+#else
+typedef int32_t sp_going;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// What a file is: it decides its keys, so it is the same for the upload, the message and the download.
+enum sp_media_kind
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // A picture.
+    SP_MEDIA_KIND_IMAGE = 0,
+    // A video.
+    SP_MEDIA_KIND_VIDEO = 1,
+    // A video that plays as a picture.
+    SP_MEDIA_KIND_GIF = 2,
+    // Music and other recordings.
+    SP_MEDIA_KIND_AUDIO = 3,
+    // A voice note.
+    SP_MEDIA_KIND_VOICE = 4,
+    // Any file.
+    SP_MEDIA_KIND_DOCUMENT = 5,
+    // A sticker.
+    SP_MEDIA_KIND_STICKER = 6,
+    // A round video message.
+    SP_MEDIA_KIND_PTV = 7,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum sp_media_kind sp_media_kind;
+#else
+typedef int32_t sp_media_kind;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -531,6 +682,9 @@ typedef struct sp_error sp_error;
 
 // An event. Freed with `sp_event_free`.
 typedef struct sp_event sp_event;
+
+// A file on the media servers. Freed with `sp_file_free`.
+typedef struct sp_file sp_file;
 
 // What a message carries and whether it may leave. Freed with `sp_plan_free`.
 typedef struct sp_plan sp_plan;
@@ -682,6 +836,13 @@ typedef struct sp_account_config {
     uint32_t max_pending;
     // Not 0: messages carry a token by which recipients can prove to the server what was sent.
     int32_t reporting_tokens;
+    // What all connections of the account go through: `http://`, `socks5://` or `socks5h://`, then
+    // `[user:password@]host[:port]`. Empty to connect directly.
+    struct sp_slice proxy;
+    // What the phone shows the device runs in, an `sp_browser`.
+    int32_t browser;
+    // Zero.
+    uint32_t reserved;
 } sp_account_config;
 
 // A guest. Zero is none.
@@ -742,6 +903,149 @@ typedef struct sp_prop {
     struct sp_slice value;
 } sp_prop;
 
+// A file on the media servers. Set everything to zero, then `struct_size`, then the rest. Whoever
+// has the key can read the file.
+typedef struct sp_media {
+    // `sizeof(sp_media)`.
+    uint32_t struct_size;
+    // What it is, an `sp_media_kind`.
+    int32_t kind;
+    // Where it was put; may be empty.
+    struct sp_slice url;
+    // The same without the host.
+    struct sp_slice direct_path;
+    // What its keys are made of: 32 bytes.
+    struct sp_slice media_key;
+    // SHA-256 of the file.
+    struct sp_slice sha256;
+    // SHA-256 of what is on the servers.
+    struct sp_slice enc_sha256;
+    // Such as `image/jpeg`, if the message said it.
+    struct sp_slice mimetype;
+    // Length of the file in bytes.
+    uint64_t length;
+    // When its key was made, in Unix seconds; 0 if not known.
+    int64_t keyed_at;
+} sp_media;
+
+// A place. Set everything to zero, then `struct_size`, then the rest.
+typedef struct sp_place {
+    // `sizeof(sp_place)`.
+    uint32_t struct_size;
+    // Zero.
+    uint32_t reserved;
+    // Degrees north of the equator, -90 to 90.
+    double latitude;
+    // Degrees east of Greenwich, -180 to 180.
+    double longitude;
+    // Its name; may be empty.
+    struct sp_slice name;
+    // Its address; may be empty.
+    struct sp_slice address;
+    // A page about it; may be empty.
+    struct sp_slice url;
+} sp_place;
+
+// A visiting card. It will never grow: cards stand in arrays.
+typedef struct sp_card {
+    // The name that is shown.
+    struct sp_slice name;
+    // The card itself, as a vCard of version 3.
+    struct sp_slice vcard;
+} sp_card;
+
+// A message to send. Set everything to zero, then `struct_size` and `kind`, then the fields that
+// `sp_draft_kind` names for that kind; others are ignored, and zero is "not given".
+typedef struct sp_draft {
+    // `sizeof(sp_draft)`.
+    uint32_t struct_size;
+    // What it is, an `sp_draft_kind`.
+    int32_t kind;
+    // Text, caption, question or emoji.
+    struct sp_slice text;
+    // For a text, image, video or document: the id of our message that this replaces; an edit keeps
+    // the kind of content.
+    struct sp_slice replaces;
+    // The file, as `sp_file_media` tells it or as the host has stored it.
+    const struct sp_media *media;
+    // Such as `image/jpeg`; empty for that of the media.
+    struct sp_slice mimetype;
+    // A name.
+    struct sp_slice name;
+    // A description.
+    struct sp_slice description;
+    // A small JPEG; a PNG for a sticker.
+    struct sp_slice thumbnail;
+    // Loudness over time: 64 bytes from 0 to 100.
+    struct sp_slice waveform;
+    // In pixels.
+    uint32_t width;
+    // In pixels.
+    uint32_t height;
+    // A duration.
+    uint32_t seconds;
+    // Number of pages.
+    uint32_t pages;
+    // Not 0: it can be looked at or listened to once.
+    int32_t view_once;
+    // Not 0: it moves.
+    int32_t animated;
+    // A link.
+    struct sp_slice link;
+    // Title of what the link leads to.
+    struct sp_slice title;
+    // Where; NULL for nowhere.
+    const struct sp_place *place;
+    // Visiting cards.
+    const struct sp_card *cards;
+    // Number of cards.
+    size_t card_count;
+    // The id of the message that this one is about.
+    struct sp_slice target_id;
+    // Who wrote that message, as its event says; empty for a message of ours.
+    struct sp_slice target_author;
+    // Answers to choose from, or chosen.
+    const struct sp_slice *options;
+    // Number of options.
+    size_t option_count;
+    // How many may be chosen at once; 0 for any number.
+    uint32_t selectable;
+    // Whether we come, an `sp_going`.
+    int32_t going;
+    // The message secret of a poll or event that another device sent: 32 bytes.
+    struct sp_slice secret;
+    // When it begins, in Unix seconds.
+    int64_t starts;
+    // When it ends; 0 if that is not said.
+    int64_t ends;
+    // Not 0: people may bring others.
+    int32_t guests_allowed;
+    // Not 0: it will not take place.
+    int32_t canceled;
+    // How many others we bring, up to 255.
+    uint32_t guests;
+    // How often it was forwarded, this time included; 0 for a message of our own.
+    uint32_t forwarded;
+    // An encoded `Message`.
+    struct sp_slice payload;
+    // The id of the message that this one replies to; empty for no reply.
+    struct sp_slice quote_id;
+    // Who wrote that message, as its event says; empty for a message of ours.
+    struct sp_slice quote_author;
+    // Its content: the payload of its event, or of what was sent.
+    struct sp_slice quote_payload;
+    // Accounts that are named in the text as `@<user>`.
+    const struct sp_slice *mentions;
+    // Number of mentions.
+    size_t mention_count;
+    // When the timer of the chat was set, in Unix seconds; 0 if not known.
+    int64_t timer_set_at;
+    // The timer of the chat, which every message in it repeats, in seconds; 0 for none.
+    uint32_t disappears;
+    // Zero.
+    uint32_t reserved;
+} sp_draft;
+
 // What may be said about one message. Set everything to zero, then `struct_size`.
 typedef struct sp_send_options {
     // `sizeof(sp_send_options)`.
@@ -757,6 +1061,61 @@ typedef struct sp_send_options {
 // Called exactly once on a thread of the library with the OUTCOME event, which it frees with
 // `sp_event_free`. It must not block and must not call anything that waits.
 typedef void (*sp_done_fn)(void *ctx, uint64_t op, struct sp_event *outcome);
+
+// Reads up to `len` bytes into `into` and sets `count`, 0 at the end. Anything but 0 as result gives
+// the upload up. Called on a thread of the library.
+typedef int32_t (*sp_read_fn)(void *ctx, uint8_t *into, size_t len, size_t *count);
+
+// Called once when the library will not use the context again; it may outlive the transfer, which
+// does not wait for a read or a write that is under way.
+typedef void (*sp_release_fn)(void *ctx);
+
+// What to upload: a path, or bytes, or what `read` gives. Set everything to zero, then `struct_size`.
+// Empty bytes are an empty file.
+typedef struct sp_source {
+    // `sizeof(sp_source)`.
+    uint32_t struct_size;
+    // Zero.
+    uint32_t reserved;
+    // A file to read.
+    struct sp_slice path;
+    // These bytes; they are copied.
+    struct sp_slice bytes;
+    // Reads; NULL for a path or bytes.
+    sp_read_fn read;
+    // Given to `read` and `release`.
+    void *ctx;
+    // May be NULL.
+    sp_release_fn release;
+} sp_source;
+
+// Called exactly once on a thread of the library when a transfer has ended: `file` is what was
+// uploaded, NULL otherwise; `error` is NULL with `SP_STATUS_OK`. It frees both. It must not block.
+typedef void (*sp_transfer_fn)(void *ctx,
+                               uint64_t op,
+                               sp_status status,
+                               struct sp_file *file,
+                               struct sp_error *error);
+
+// Takes the next bytes of a file that was verified as a whole. Anything but 0 as result gives the
+// download up. Called on a thread of the library.
+typedef int32_t (*sp_write_fn)(void *ctx, struct sp_slice bytes);
+
+// Where a download goes: a path, or `write`. Set everything to zero, then `struct_size`.
+typedef struct sp_sink {
+    // `sizeof(sp_sink)`.
+    uint32_t struct_size;
+    // Zero.
+    uint32_t reserved;
+    // A file to write; it is there as a whole or not at all.
+    struct sp_slice path;
+    // Takes the bytes; NULL for a path.
+    sp_write_fn write;
+    // Given to `write` and `release`.
+    void *ctx;
+    // May be NULL.
+    sp_release_fn release;
+} sp_sink;
 
 #ifdef __cplusplus
 extern "C" {
@@ -1253,9 +1612,45 @@ sp_status sp_guest_explain_text(struct sp_guest guest,
 // As `sp_account_limits_json`.
 sp_status sp_guest_limits_json(struct sp_guest guest, struct sp_buf *out, struct sp_error **err);
 
-// Sends a text and returns at once. The outcome comes as an OUTCOME event with the operation's
-// number. `to` is `<digits>@s.whatsapp.net`, `<digits>@lid` or the digits of a phone number;
-// `options` and `op` may be NULL.
+// Sends a message and returns at once. The outcome comes as an OUTCOME event with the operation's
+// number. `to` is `<digits>@s.whatsapp.net`, `<digits>@lid`, the digits of a phone number, or a
+// group, `<id>@g.us`; `options` and `op` may be NULL.
+SP_MUST_USE
+sp_status sp_send_start(struct sp_account account,
+                        struct sp_slice to,
+                        const struct sp_draft *draft,
+                        const struct sp_send_options *options,
+                        uint64_t *op,
+                        struct sp_error **err);
+
+// Sends a message and waits for its outcome: negative waits for ever. `SP_STATUS_OK` means accepted by
+// the server; a refusal is its own status with everything in `err`. After `SP_STATUS_TIMEOUT` the
+// send goes on and its outcome comes as an event. `options`, `op` and `outcome` may be NULL; `op` is
+// set as soon as the send has started, `outcome` whenever it has ended. `to` as in `sp_send_start`.
+SP_MUST_USE
+sp_status sp_send(struct sp_account account,
+                  struct sp_slice to,
+                  const struct sp_draft *draft,
+                  const struct sp_send_options *options,
+                  int32_t timeout_ms,
+                  uint64_t *op,
+                  struct sp_event **outcome,
+                  struct sp_error **err);
+
+// Sends a message and returns at once; `done` is called exactly once if and only if this returns
+// `SP_STATUS_OK`, possibly before it returns. `options` and `op` may be NULL. `to` as in
+// `sp_send_start`.
+SP_MUST_USE
+sp_status sp_send_cb(struct sp_account account,
+                     struct sp_slice to,
+                     const struct sp_draft *draft,
+                     const struct sp_send_options *options,
+                     sp_done_fn done,
+                     void *ctx,
+                     uint64_t *op,
+                     struct sp_error **err);
+
+// As `sp_send_start`, for a text.
 SP_MUST_USE
 sp_status sp_send_text_start(struct sp_account account,
                              struct sp_slice to,
@@ -1264,10 +1659,7 @@ sp_status sp_send_text_start(struct sp_account account,
                              uint64_t *op,
                              struct sp_error **err);
 
-// Sends a text and waits for its outcome: negative waits for ever. `SP_STATUS_OK` means accepted by
-// the server; a refusal is its own status with everything in `err`. After `SP_STATUS_TIMEOUT` the
-// send goes on and its outcome comes as an event. `options`, `op` and `outcome` may be NULL; `op` is
-// set as soon as the send has started, `outcome` whenever it has ended.
+// As `sp_send`, for a text.
 SP_MUST_USE
 sp_status sp_send_text(struct sp_account account,
                        struct sp_slice to,
@@ -1278,8 +1670,7 @@ sp_status sp_send_text(struct sp_account account,
                        struct sp_event **outcome,
                        struct sp_error **err);
 
-// Sends a text and returns at once; `done` is called exactly once if and only if this returns
-// `SP_STATUS_OK`, possibly before it returns. `options` and `op` may be NULL.
+// As `sp_send_cb`, for a text.
 SP_MUST_USE
 sp_status sp_send_text_cb(struct sp_account account,
                           struct sp_slice to,
@@ -1316,6 +1707,68 @@ sp_status sp_rows_add(struct sp_rows *rows,
                       struct sp_slice id,
                       struct sp_slice row,
                       struct sp_error **err);
+
+// The file that a received message speaks of; `payload` is that of the MESSAGE event. `out` is set to
+// NULL when the message speaks of none.
+sp_status sp_file_of_message(struct sp_slice payload,
+                             struct sp_file **out,
+                             struct sp_error **err);
+
+// What is known about the file, for a draft, a download, or the host's own storage. `out` has its
+// `struct_size` set; the rest of it is written and lives as long as the file.
+sp_status sp_file_media(const struct sp_file *file, struct sp_media *out, struct sp_error **err);
+
+// Frees a file and everything that was read from it; what is on the servers stays. NULL is allowed.
+void sp_file_free(struct sp_file *file);
+
+// Encrypts and uploads a file, and waits for that: negative waits for ever, and after
+// `SP_STATUS_TIMEOUT` the upload is given up. `kind` is an `sp_media_kind`. Files of any size: a few
+// hundred KiB of them are in memory at a time. When it returns the library has done with `source`.
+SP_MUST_USE
+sp_status sp_upload(struct sp_account account,
+                    int32_t kind,
+                    const struct sp_source *source,
+                    int32_t timeout_ms,
+                    struct sp_file **out,
+                    struct sp_error **err);
+
+// Encrypts and uploads a file and returns at once; `done` is called exactly once if and only if this
+// returns `SP_STATUS_OK`, possibly before it returns. `op` may be NULL. On failure the
+// context of `source` is released too, unless `source` itself is refused.
+SP_MUST_USE
+sp_status sp_upload_cb(struct sp_account account,
+                       int32_t kind,
+                       const struct sp_source *source,
+                       sp_transfer_fn done,
+                       void *ctx,
+                       uint64_t *op,
+                       struct sp_error **err);
+
+// Downloads a file, and waits for that, as `sp_upload`. Nothing is written before the whole file was
+// verified. Files of any size: 1 MiB of it is in memory, more in a file without a name, encrypted.
+SP_MUST_USE
+sp_status sp_download(struct sp_account account,
+                      const struct sp_media *media,
+                      const struct sp_sink *sink,
+                      int32_t timeout_ms,
+                      struct sp_error **err);
+
+// Downloads a file and returns at once; `done` as for `sp_upload_cb`, without a file. `op` may be
+// NULL. On failure the context of `sink` is released too, unless `sink` itself is refused.
+SP_MUST_USE
+sp_status sp_download_cb(struct sp_account account,
+                         const struct sp_media *media,
+                         const struct sp_sink *sink,
+                         sp_transfer_fn done,
+                         void *ctx,
+                         uint64_t *op,
+                         struct sp_error **err);
+
+// The host no longer wants a transfer that has a callback, which comes with `SP_STATUS_CANCELLED`. An
+// unknown or ended one is no error.
+sp_status sp_transfer_cancel(struct sp_account account,
+                             uint64_t op,
+                             struct sp_error **err);
 
 #ifdef __cplusplus
 }  // extern "C"

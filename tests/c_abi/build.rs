@@ -49,6 +49,8 @@ pub(super) fn compile_with(
         .args(["-Wno-missing-field-initializers", "-Wno-sign-conversion"])
         .args(["-D_POSIX_C_SOURCE=200809L", "-I"])
         .arg(Path::new(ROOT).join("include"))
+        .arg("-I")
+        .arg(scratch())
         .arg(format!(
             "-DEXPECTED_VERSION=\"{}\"",
             env!("CARGO_PKG_VERSION")

@@ -7,6 +7,7 @@
 )]
 
 mod build;
+mod script;
 mod symbols;
 
 use std::io::{BufRead, BufReader};

@@ -29,6 +29,7 @@ def test_every_number_becomes_the_exception_of_its_class() -> None:
         "store": (sendpath.StoreFailure,),
         "refused": (sendpath.Refused,),
         "unknown": (sendpath.OutcomeUnknown,),
+        "media": (sendpath.MediaFailure,),
         "bug": (sendpath.Bug,),
     }
     for entry in native.status_table():

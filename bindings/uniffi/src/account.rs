@@ -8,6 +8,7 @@ use sendpath_protocol::config::{DeviceConfig, ServerConfig};
 use sendpath_protocol::error::ApiMisuse;
 use sendpath_protocol::verdict::MessageId;
 
+use crate::content::Draft;
 use crate::error::{ErrorDetails, NativeError};
 use crate::event::Event;
 use crate::guest::Documents;
@@ -37,6 +38,12 @@ pub struct AccountConfig {
     pub event_capacity: Option<u32>,
     /// Sends without an outcome; more are refused.
     pub max_pending: Option<u32>,
+    /// What all connections of the account go through, as a URL.
+    #[uniffi(default = None)]
+    pub proxy: Option<String>,
+    /// What the phone shows the device runs in.
+    #[uniffi(default = None)]
+    pub browser: Option<Browser>,
 }
 
 /// What may be said about one message.
@@ -122,7 +129,19 @@ impl Account {
         body: String,
         options: SendOptions,
     ) -> Result<Arc<Sending>, NativeError> {
-        let pending = self.0.send_text(&to, &body, options.try_into()?)?;
+        let draft = facade::Draft::text(&body);
+        let pending = self.0.send(&to, draft, options.try_into()?)?;
+        Ok(Arc::new(Sending::new(self.0.clone(), pending)))
+    }
+
+    /// Starts to send a message of any kind.
+    pub fn send(
+        &self,
+        to: String,
+        draft: Draft,
+        options: SendOptions,
+    ) -> Result<Arc<Sending>, NativeError> {
+        let pending = self.0.send(&to, draft.into(), options.try_into()?)?;
         Ok(Arc::new(Sending::new(self.0.clone(), pending)))
     }
 
@@ -170,6 +189,7 @@ impl TryFrom<AccountConfig> for facade::AccountConfig {
             device.version = version.try_into().map_err(wrong)?;
         }
         device.reporting_tokens = config.reporting_tokens;
+        device.browser = config.browser.map(Into::into).unwrap_or_default();
         Ok(Self {
             server,
             device,
@@ -177,7 +197,42 @@ impl TryFrom<AccountConfig> for facade::AccountConfig {
             strict_props: config.strict_props,
             event_capacity: capacity(config.event_capacity)?,
             max_pending: capacity(config.max_pending)?,
+            proxy: config
+                .proxy
+                .map(|url| url.parse().map_err(wrong_proxy))
+                .transpose()?,
         })
+    }
+}
+
+fn wrong_proxy(error: facade::BadProxy) -> facade::Error {
+    facade::Error::new(Status::InvalidArgument, error.to_string())
+}
+
+/// What a linked device runs in, as the phone shows it.
+#[derive(Clone, Copy, Debug, uniffi::Enum)]
+pub enum Browser {
+    /// Google Chrome.
+    Chrome,
+    /// Mozilla Firefox.
+    Firefox,
+    /// Microsoft Edge.
+    Edge,
+    /// Opera.
+    Opera,
+    /// Safari.
+    Safari,
+}
+
+impl From<Browser> for facade::Browser {
+    fn from(browser: Browser) -> Self {
+        match browser {
+            Browser::Chrome => Self::Chrome,
+            Browser::Edge => Self::Edge,
+            Browser::Firefox => Self::Firefox,
+            Browser::Opera => Self::Opera,
+            Browser::Safari => Self::Safari,
+        }
     }
 }
 

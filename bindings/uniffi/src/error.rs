@@ -13,6 +13,12 @@ pub enum NativeError {
         /// What is known.
         details: ErrorDetails,
     },
+    /// A file could not be brought up or down.
+    #[error("{}", details.message)]
+    Media {
+        /// What is known.
+        details: ErrorDetails,
+    },
     /// The caller used the library wrongly.
     #[error("{}", details.message)]
     Misuse {
@@ -64,7 +70,7 @@ pub struct ErrorDetails {
     pub retry_after_ms: Option<u64>,
     /// Whether the same message can succeed later.
     pub may_retry: Option<bool>,
-    /// The server's nack code.
+    /// The server's nack code, or the HTTP status of the media servers.
     pub code: Option<u16>,
     /// For people: what it means and what to do.
     pub advice: Option<String>,
@@ -102,6 +108,7 @@ impl From<Error> for NativeError {
     fn from(error: Error) -> Self {
         let details = ErrorDetails::from(&error);
         match error.class() {
+            Class::Media => Self::Media { details },
             Class::Misuse => Self::Misuse { details },
             Class::Refused => Self::Refused { details },
             Class::Runtime => Self::Runtime { details },

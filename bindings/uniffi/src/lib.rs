@@ -15,6 +15,7 @@
 )]
 
 mod account;
+mod content;
 mod engine;
 mod error;
 mod event;
@@ -25,6 +26,7 @@ mod guest_plan;
 pub mod panic_test;
 mod questions;
 mod sending;
+mod transfer;
 
 pub use account::{Account, AccountConfig, AccountStatus, SendOptions, TokenCounters};
 pub use engine::Engine;
@@ -42,4 +44,10 @@ uniffi::setup_scaffolding!();
 #[uniffi::export]
 pub fn version() -> String {
     env!("CARGO_PKG_VERSION").to_owned()
+}
+
+/// The file that a received message speaks of, if it speaks of one.
+#[uniffi::export]
+pub fn media_of_message(payload: Vec<u8>) -> Option<content::Media> {
+    sendpath::facade::Media::of_message(&payload).map(Into::into)
 }

@@ -8,7 +8,9 @@ use super::error::ErrorObject;
 use super::raw::{self, Versioned};
 use super::store::{HostStore, StoreTable};
 use super::{ACCOUNTS, ENGINES, fork, guard, guard_on};
-use crate::facade::{AccountConfig, Engine, EngineConfig, Error, Status, StoreSpec};
+use crate::facade::{
+    AccountConfig, BadProxy, Browser, Engine, EngineConfig, Error, Status, StoreSpec,
+};
 
 /// An engine. Zero is none.
 #[derive(Clone, Copy, Debug)]
@@ -74,13 +76,36 @@ pub struct AccountSettings {
     pub max_pending: u32,
     /// Not 0: messages carry a token by which recipients can prove to the server what was sent.
     pub reporting_tokens: i32,
+    /// What all connections of the account go through: `http://`, `socks5://` or `socks5h://`, then
+    /// `[user:password@]host[:port]`. Empty to connect directly.
+    pub proxy: Slice,
+    /// What the phone shows the device runs in, an `sp_browser`.
+    pub browser: i32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+/// What a linked device runs in, as the phone shows it.
+#[derive(Clone, Copy, Debug)]
+#[repr(i32)]
+pub enum BrowserNumber {
+    /// Google Chrome.
+    Chrome = 0,
+    /// Mozilla Firefox.
+    Firefox = 1,
+    /// Microsoft Edge.
+    Edge = 2,
+    /// Opera.
+    Opera = 3,
+    /// Safari.
+    Safari = 4,
 }
 
 // SAFETY: repr(C), a u32 first; integers and raw pointers only.
 unsafe impl Versioned for AccountSettings {
-    const FIRST_SIZE: usize = 120;
+    const FIRST_SIZE: usize = 144;
     const DEFAULT: Self = Self {
-        struct_size: 120,
+        struct_size: 144,
         event_capacity: 0,
         url: Slice::EMPTY,
         root_key: Slice::EMPTY,
@@ -92,6 +117,9 @@ unsafe impl Versioned for AccountSettings {
         clock_tolerance: 0,
         max_pending: 0,
         reporting_tokens: 0,
+        proxy: Slice::EMPTY,
+        browser: 0,
+        reserved: 0,
     };
 }
 
@@ -129,8 +157,29 @@ impl AccountSettings {
         config.device.reporting_tokens = self.reporting_tokens != 0;
         config.event_capacity = above_zero(self.event_capacity);
         config.max_pending = above_zero(self.max_pending);
+        config.device.browser = browser(self.browser)?;
+        if let Some(proxy) = self.proxy.maybe_text("config.proxy")? {
+            let wrong = |error: BadProxy| Error::new(Status::InvalidArgument, error.to_string());
+            config.proxy = Some(proxy.parse().map_err(wrong)?);
+        }
         Ok(config)
     }
+}
+
+fn browser(number: i32) -> Result<Browser, Error> {
+    use BrowserNumber as Number;
+    let known = [
+        (Number::Chrome, Browser::Chrome),
+        (Number::Firefox, Browser::Firefox),
+        (Number::Edge, Browser::Edge),
+        (Number::Opera, Browser::Opera),
+        (Number::Safari, Browser::Safari),
+    ];
+    let found = known.into_iter().find(|(own, _)| *own as i32 == number);
+    found.map(|(_, browser)| browser).ok_or_else(|| {
+        let message = format!("config.browser is {number}");
+        Error::new(Status::InvalidArgument, message)
+    })
 }
 
 /// A capacity; zero is the default.

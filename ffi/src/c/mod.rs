@@ -18,6 +18,7 @@
 
 mod account;
 mod bytes;
+mod draft;
 mod engine;
 mod error;
 mod event;
@@ -27,6 +28,7 @@ mod guest_fact;
 mod guest_plan;
 mod guest_work;
 mod handle;
+mod media;
 mod questions;
 mod raw;
 mod send;
@@ -34,6 +36,7 @@ mod status;
 mod store;
 #[cfg(test)]
 mod store_suite;
+mod transfer;
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -124,6 +124,25 @@ pub(super) fn versioned<T: Versioned>(pointer: *const T, name: &str) -> Result<T
     Ok(ours)
 }
 
+/// Writes as much of `value` as the host knows, whose `struct_size` says how much that is.
+pub(super) fn fill<T: Versioned>(pointer: *mut T, value: T, name: &str) -> Result<(), Error> {
+    let theirs = versioned(pointer.cast_const(), name)?;
+    // SAFETY: `versioned` found it to be not NULL, aligned and of a known size; a versioned struct
+    // begins with a u32 (`Versioned`).
+    let size = unsafe { (&raw const theirs).cast::<u32>().read() };
+    let known = usize::try_from(size).unwrap_or(0).min(size_of::<T>());
+    // SAFETY: the host says that `size` bytes are there, and `known` is not more; `value` is a
+    // separate place of at least `known` bytes. The first four, which are the size, stay.
+    unsafe {
+        std::ptr::copy_nonoverlapping(
+            (&raw const value).cast::<u8>().add(size_of::<u32>()),
+            pointer.cast::<u8>().add(size_of::<u32>()),
+            known.saturating_sub(size_of::<u32>()),
+        );
+    }
+    Ok(())
+}
+
 pub(super) fn null(name: &str) -> Error {
     Error::new(Status::NullPointer, format!("{name} is NULL"))
 }

@@ -9,12 +9,13 @@ use sendpath_protocol::verdict::MessageId;
 
 use super::account::{AccountHandle, timeout};
 use super::bytes::Slice;
+use super::draft::{self, DraftFields};
 use super::error::ErrorObject;
 use super::event::EventObject;
 use super::guest_plan::hint;
 use super::raw::{self, Versioned};
 use super::{ACCOUNTS, guard_on};
-use crate::facade::{AccountEvent, Error, SendOptions, Status};
+use crate::facade::{Account, AccountEvent, Draft, Error, SendOptions, Status};
 
 /// What may be said about one message. Set everything to zero, then `struct_size`.
 #[derive(Clone, Copy, Debug)]
@@ -77,9 +78,69 @@ impl Done {
     }
 }
 
-/// Sends a text and returns at once. The outcome comes as an OUTCOME event with the operation's
-/// number. `to` is `<digits>@s.whatsapp.net`, `<digits>@lid` or the digits of a phone number;
-/// `options` and `op` may be NULL.
+/// Sends a message and returns at once. The outcome comes as an OUTCOME event with the operation's
+/// number. `to` is `<digits>@s.whatsapp.net`, `<digits>@lid`, the digits of a phone number, or a
+/// group, `<id>@g.us`; `options` and `op` may be NULL.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn sp_send_start(
+    account: AccountHandle,
+    to: Slice,
+    draft: *const DraftFields,
+    options: *const SendSettings,
+    op: *mut u64,
+    err: *mut *mut ErrorObject,
+) -> Status {
+    guard_on(&ACCOUNTS, account.handle, err, |account| {
+        start(account, to, || draft::draft(draft), options, op)
+    })
+}
+
+/// Sends a message and waits for its outcome: negative waits for ever. `SP_STATUS_OK` means accepted by
+/// the server; a refusal is its own status with everything in `err`. After `SP_STATUS_TIMEOUT` the
+/// send goes on and its outcome comes as an event. `options`, `op` and `outcome` may be NULL; `op` is
+/// set as soon as the send has started, `outcome` whenever it has ended. `to` as in `sp_send_start`.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn sp_send(
+    account: AccountHandle,
+    to: Slice,
+    draft: *const DraftFields,
+    options: *const SendSettings,
+    timeout_ms: i32,
+    op: *mut u64,
+    outcome: *mut *mut EventObject,
+    err: *mut *mut ErrorObject,
+) -> Status {
+    guard_on(&ACCOUNTS, account.handle, err, |account| {
+        let draft = || draft::draft(draft);
+        wait(account, to, draft, options, timeout_ms, op, outcome)
+    })
+}
+
+/// Sends a message and returns at once; `done` is called exactly once if and only if this returns
+/// `SP_STATUS_OK`, possibly before it returns. `options` and `op` may be NULL. `to` as in
+/// `sp_send_start`.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn sp_send_cb(
+    account: AccountHandle,
+    to: Slice,
+    draft: *const DraftFields,
+    options: *const SendSettings,
+    done: DoneFn,
+    ctx: *mut c_void,
+    op: *mut u64,
+    err: *mut *mut ErrorObject,
+) -> Status {
+    guard_on(&ACCOUNTS, account.handle, err, |account| {
+        let call = done.ok_or_else(|| raw::null("done"))?;
+        let done = Done { call, ctx };
+        then(account, to, || draft::draft(draft), options, done, op)
+    })
+}
+
+/// As `sp_send_start`, for a text.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn sp_send_text_start(
@@ -91,19 +152,11 @@ pub extern "C" fn sp_send_text_start(
     err: *mut *mut ErrorObject,
 ) -> Status {
     guard_on(&ACCOUNTS, account.handle, err, |account| {
-        let settings = self::options(options)?;
-        let started = account.send_text_start(to.text("to")?, text.text("text")?, settings)?;
-        if let Some(op) = raw::maybe_out(op) {
-            op.set(started.0);
-        }
-        Ok(())
+        start(account, to, || plain(text), options, op)
     })
 }
 
-/// Sends a text and waits for its outcome: negative waits for ever. `SP_STATUS_OK` means accepted by
-/// the server; a refusal is its own status with everything in `err`. After `SP_STATUS_TIMEOUT` the
-/// send goes on and its outcome comes as an event. `options`, `op` and `outcome` may be NULL; `op` is
-/// set as soon as the send has started, `outcome` whenever it has ended.
+/// As `sp_send`, for a text.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn sp_send_text(
@@ -117,25 +170,12 @@ pub extern "C" fn sp_send_text(
     err: *mut *mut ErrorObject,
 ) -> Status {
     guard_on(&ACCOUNTS, account.handle, err, |account| {
-        let settings = self::options(options)?;
-        crate::facade::may_block()?;
-        let pending = account.send_text(to.text("to")?, text.text("text")?, settings)?;
-        if let Some(op) = raw::maybe_out(op) {
-            op.set(pending.op().0);
-        }
-        let completion = pending.wait(timeout(timeout_ms))?;
-        let result = completion.result.clone().map(drop);
-        if let Some(place) = raw::maybe_out(outcome) {
-            place.set(raw::give(EventObject::new(AccountEvent::Outcome(
-                completion,
-            ))));
-        }
-        result
+        let text = || plain(text);
+        wait(account, to, text, options, timeout_ms, op, outcome)
     })
 }
 
-/// Sends a text and returns at once; `done` is called exactly once if and only if this returns
-/// `SP_STATUS_OK`, possibly before it returns. `options` and `op` may be NULL.
+/// As `sp_send_cb`, for a text.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn sp_send_text_cb(
@@ -150,21 +190,74 @@ pub extern "C" fn sp_send_text_cb(
 ) -> Status {
     guard_on(&ACCOUNTS, account.handle, err, |account| {
         let call = done.ok_or_else(|| raw::null("done"))?;
-        let settings = self::options(options)?;
         let done = Done { call, ctx };
-        let end = move |completion: crate::facade::Completion| {
-            let op = completion.op;
-            done.run(
-                op,
-                raw::give(EventObject::new(AccountEvent::Outcome(completion))),
-            );
-        };
-        let started = account.send_text_then(to.text("to")?, text.text("text")?, settings, end)?;
-        if let Some(op) = raw::maybe_out(op) {
-            op.set(started.0);
-        }
-        Ok(())
+        then(account, to, || plain(text), options, done, op)
     })
+}
+
+fn plain(text: Slice) -> Result<Draft, Error> {
+    Ok(Draft::text(text.text("text")?))
+}
+
+fn start(
+    account: &Account,
+    to: Slice,
+    draft: impl FnOnce() -> Result<Draft, Error>,
+    options: *const SendSettings,
+    op: *mut u64,
+) -> Result<(), Error> {
+    let settings = self::options(options)?;
+    let started = account.send_start(to.text("to")?, draft()?, settings)?;
+    if let Some(op) = raw::maybe_out(op) {
+        op.set(started.0);
+    }
+    Ok(())
+}
+
+fn wait(
+    account: &Account,
+    to: Slice,
+    draft: impl FnOnce() -> Result<Draft, Error>,
+    options: *const SendSettings,
+    timeout_ms: i32,
+    op: *mut u64,
+    outcome: *mut *mut EventObject,
+) -> Result<(), Error> {
+    let settings = self::options(options)?;
+    crate::facade::may_block()?;
+    let pending = account.send(to.text("to")?, draft()?, settings)?;
+    if let Some(op) = raw::maybe_out(op) {
+        op.set(pending.op().0);
+    }
+    let completion = pending.wait(timeout(timeout_ms))?;
+    let result = completion.result.clone().map(drop);
+    if let Some(place) = raw::maybe_out(outcome) {
+        place.set(raw::give(EventObject::new(AccountEvent::Outcome(
+            completion,
+        ))));
+    }
+    result
+}
+
+fn then(
+    account: &Account,
+    to: Slice,
+    draft: impl FnOnce() -> Result<Draft, Error>,
+    options: *const SendSettings,
+    done: Done,
+    op: *mut u64,
+) -> Result<(), Error> {
+    let settings = self::options(options)?;
+    let end = move |completion: crate::facade::Completion| {
+        let op = completion.op;
+        let event = EventObject::new(AccountEvent::Outcome(completion));
+        done.run(op, raw::give(event));
+    };
+    let started = account.send_then(to.text("to")?, draft()?, settings, end)?;
+    if let Some(op) = raw::maybe_out(op) {
+        op.set(started.0);
+    }
+    Ok(())
 }
 
 /// The host no longer wants a send. What has left stays sent; the outcome comes as usual. An unknown

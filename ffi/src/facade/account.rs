@@ -1,5 +1,7 @@
 //! One account as foreign hosts see it.
 
+use std::future::Future;
+use std::marker::PhantomData;
 use std::os::fd::RawFd;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -8,6 +10,8 @@ use sendpath_engine as core;
 use sendpath_protocol::account::Inquiry;
 use sendpath_protocol::config::{DeviceConfig, ServerConfig};
 use sendpath_protocol::effect::OpId;
+use sendpath_protocol::error::ApiMisuse;
+use sendpath_protocol::jid::Jid;
 use sendpath_protocol::limits::gate::RecipientHint;
 use sendpath_protocol::mex::DocIds;
 use sendpath_protocol::request::ForgetAccount;
@@ -15,12 +19,14 @@ use sendpath_protocol::verdict::{Cause, MessageId, Refusal};
 use tokio::runtime::Handle;
 
 use super::AccountStatus;
+use super::content::{Draft, Media, MediaKind};
 use super::error::Error;
 use super::event::{AccountEvent, Completion};
 use super::limits::Limits;
 use super::pending::Pending;
 use super::questions::{self, Asked, CanSend, Explanation};
 use super::runtime::{self, Home, InFlight};
+use super::transfer::{self, Sink, Source, Transfers};
 
 /// How an account is opened.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +44,8 @@ pub struct AccountConfig {
     pub event_capacity: Option<usize>,
     /// Sends without an outcome, more are refused as `OutboxFull`; `None` for the engine's default.
     pub max_pending: Option<usize>,
+    /// What all connections of the account go through; `None` to connect directly.
+    pub proxy: Option<core::Proxy>,
 }
 
 impl From<AccountConfig> for core::AccountConfig {
@@ -48,6 +56,7 @@ impl From<AccountConfig> for core::AccountConfig {
         settings.settings.documents = config.documents;
         settings.settings.strict_props = config.strict_props;
         settings.event_capacity = config.event_capacity.unwrap_or(settings.event_capacity);
+        settings.proxy = config.proxy;
         settings.max_pending = config.max_pending.unwrap_or(settings.max_pending);
         settings
     }
@@ -73,6 +82,7 @@ pub(super) struct AccountInner {
     home: Home,
     handle: Handle,
     in_flight: Arc<InFlight>,
+    transfers: Arc<Transfers>,
 }
 
 impl Account {
@@ -82,6 +92,7 @@ impl Account {
             home,
             handle,
             in_flight: Arc::default(),
+            transfers: Arc::default(),
         }))
     }
 
@@ -165,32 +176,27 @@ impl Account {
         Ok(self.core()?.subscribe_presence(to)?)
     }
 
-    /// Sends a text; the end comes as an [`AccountEvent::Outcome`].
+    /// Sends a message; the end comes as an [`AccountEvent::Outcome`]. `to` is a person or a group.
     ///
     /// # Errors
     /// A misuse, `Closed` or `Forked`; then there is no operation and no outcome.
-    pub fn send_text_start(
-        &self,
-        to: &str,
-        text: &str,
-        options: SendOptions,
-    ) -> Result<OpId, Error> {
-        Ok(self.start_text(to, text, options, true)?.op)
+    pub fn send_start(&self, to: &str, draft: Draft, options: SendOptions) -> Result<OpId, Error> {
+        Ok(self.start_send(to, draft, options, true)?.op)
     }
 
-    /// Sends a text and returns something to wait for.
+    /// Sends a message and returns something to wait for.
     ///
     /// # Errors
-    /// As [`Account::send_text_start`].
-    pub fn send_text(&self, to: &str, text: &str, options: SendOptions) -> Result<Pending, Error> {
-        let sending = self.start_text(to, text, options, false)?;
+    /// As [`Account::send_start`].
+    pub fn send(&self, to: &str, draft: Draft, options: SendOptions) -> Result<Pending, Error> {
+        let sending = self.start_send(to, draft, options, false)?;
         Ok(Pending::new(self.0.core.clone(), sending))
     }
 
-    fn start_text(
+    fn start_send(
         &self,
         to: &str,
-        text: &str,
+        draft: Draft,
         options: SendOptions,
         report: bool,
     ) -> Result<core::Sending, Error> {
@@ -199,31 +205,140 @@ impl Account {
         settings.recipient = options.recipient;
         settings.deadline = options.deadline;
         settings.report = report;
-        Ok(self.core()?.send_text(to, text, settings)?)
+        let to = Jid::chat(to).ok_or(ApiMisuse::BadAddress)?;
+        let content = draft.content(&to)?;
+        Ok(self.core()?.send(to, content, settings)?)
     }
 
-    /// Sends a text; `done` runs exactly once on a library thread, also after a cancel and on close.
+    /// Sends a message; `done` runs exactly once on a library thread, also after a cancel and on close.
     ///
     /// # Errors
-    /// As [`Account::send_text_start`]; `done` is then dropped without being called.
-    pub fn send_text_then(
+    /// As [`Account::send_start`]; `done` is then dropped without being called.
+    pub fn send_then(
         &self,
         to: &str,
-        text: &str,
+        draft: Draft,
         options: SendOptions,
         done: impl FnOnce(Completion) + Send + 'static,
     ) -> Result<OpId, Error> {
-        let sending = self.start_text(to, text, options, false)?;
+        let sending = self.start_send(to, draft, options, false)?;
         let op = sending.op;
-        let completer = Completer::new(op, done, Arc::clone(&self.0.in_flight));
+        let lost = move || Completion {
+            op,
+            result: Err(Error::closed()),
+        };
+        let completer = Completer::new(done, lost, Arc::clone(&self.0.in_flight));
         self.0
             .handle
             .spawn(async move { completer.complete(Completion::new(op, sending.await)) });
         Ok(op)
     }
 
+    /// Encrypts and uploads a file for a message. Dropped, it is given up.
+    ///
+    /// # Errors
+    /// The 300s, `Closed`, `Forked`.
+    pub async fn upload(&self, kind: MediaKind, source: Source) -> Result<Media, Error> {
+        transfer::upload(self.core()?.clone(), kind, source).await
+    }
+
+    /// As [`Account::upload`], waiting up to `timeout` (`None`: for ever).
+    ///
+    /// # Errors
+    /// As [`Account::upload`]; `Timeout`, `WouldDeadlock`.
+    pub fn upload_wait(
+        &self,
+        kind: MediaKind,
+        source: Source,
+        timeout: Option<Duration>,
+    ) -> Result<Media, Error> {
+        let upload = transfer::upload(self.core()?.clone(), kind, source);
+        transfer::wait(&self.0.handle, timeout, upload)
+    }
+
+    /// As [`Account::upload`]; `done` runs exactly once on a library thread.
+    ///
+    /// # Errors
+    /// `Closed`, `Forked`; `done` is then dropped without being called.
+    pub fn upload_then(
+        &self,
+        kind: MediaKind,
+        source: Source,
+        done: impl FnOnce(OpId, Result<Media, Error>) + Send + 'static,
+    ) -> Result<OpId, Error> {
+        let upload = transfer::upload(self.core()?.clone(), kind, source);
+        self.transfer(upload, done)
+    }
+
+    /// Downloads a file to a path or a writer, which sees nothing of it before all of it was verified;
+    /// the number of bytes. Dropped, it is given up.
+    ///
+    /// # Errors
+    /// The 300s, `InvalidArgument`, `Closed`, `Forked`.
+    pub async fn download(&self, media: Media, sink: Sink) -> Result<u64, Error> {
+        let (core, runtime) = (self.core()?.clone(), self.0.handle.clone());
+        transfer::download(core, runtime, media, sink).await
+    }
+
+    /// As [`Account::download`], waiting up to `timeout` (`None`: for ever).
+    ///
+    /// # Errors
+    /// As [`Account::download`]; `Timeout`, `WouldDeadlock`.
+    pub fn download_wait(
+        &self,
+        media: Media,
+        sink: Sink,
+        timeout: Option<Duration>,
+    ) -> Result<u64, Error> {
+        transfer::wait(&self.0.handle, timeout, self.download(media, sink))
+    }
+
+    /// As [`Account::download`]; `done` runs exactly once on a library thread.
+    ///
+    /// # Errors
+    /// `Closed`, `Forked`; `done` is then dropped without being called.
+    pub fn download_then(
+        &self,
+        media: Media,
+        sink: Sink,
+        done: impl FnOnce(OpId, Result<u64, Error>) + Send + 'static,
+    ) -> Result<OpId, Error> {
+        let (core, runtime) = (self.core()?.clone(), self.0.handle.clone());
+        self.transfer(transfer::download(core, runtime, media, sink), done)
+    }
+
+    /// Gives up an upload or a download that has a callback. An ended or unknown one is left alone.
+    ///
+    /// # Errors
+    /// `Forked`.
+    pub fn cancel_transfer(&self, op: OpId) -> Result<(), Error> {
+        self.0.home.check()?;
+        self.0.transfers.cancel(op);
+        Ok(())
+    }
+
+    fn transfer<T: Send + 'static>(
+        &self,
+        transfer: impl Future<Output = Result<T, Error>> + Send + 'static,
+        done: impl FnOnce(OpId, Result<T, Error>) + Send + 'static,
+    ) -> Result<OpId, Error> {
+        let (op, given_up) = self.0.transfers.begin()?;
+        let (transfers, in_flight) = (&self.0.transfers, &self.0.in_flight);
+        let running = Arc::clone(transfers);
+        let end = move |result| {
+            running.end(op);
+            done(op, result);
+        };
+        let lost = || Err(Error::closed());
+        let completer = Completer::new(end, lost, Arc::clone(in_flight));
+        self.0.handle.spawn(async move {
+            completer.complete(transfer::unless(&given_up, transfer).await);
+        });
+        Ok(op)
+    }
+
     /// Whether messages to these may be sent, by what is known here; the server is not asked. `to`
-    /// as in [`Account::send_text`].
+    /// as in [`Account::send`].
     ///
     /// # Errors
     /// `NotPaired`, a misuse, a failing store, `Closed`, `Forked`, `WouldDeadlock`.
@@ -320,46 +435,42 @@ impl Account {
 impl AccountInner {
     pub(super) fn close(&self) -> Result<(), Error> {
         self.core.close()?;
+        self.transfers.close();
         self.in_flight.wait_idle();
         Ok(())
     }
 }
 
-/// Calls `done` exactly once: with the end, or with `Closed` when the task that waits for the end is
-/// dropped.
-struct Completer<F: FnOnce(Completion)> {
-    op: OpId,
-    done: Option<F>,
+/// Calls `done` exactly once: with the end, or with what `lost` gives when the task that waits for the
+/// end is dropped.
+struct Completer<T, F: FnOnce(T), L: FnOnce() -> T> {
+    done: Option<(F, L)>,
     in_flight: Arc<InFlight>,
+    _end: PhantomData<fn(T)>,
 }
 
-impl<F: FnOnce(Completion)> Completer<F> {
-    fn new(op: OpId, done: F, in_flight: Arc<InFlight>) -> Self {
+impl<T, F: FnOnce(T), L: FnOnce() -> T> Completer<T, F, L> {
+    fn new(done: F, lost: L, in_flight: Arc<InFlight>) -> Self {
         in_flight.enter();
         Self {
-            op,
-            done: Some(done),
+            done: Some((done, lost)),
             in_flight,
+            _end: PhantomData,
         }
     }
 
-    fn complete(mut self, completion: Completion) {
-        self.call(completion);
-    }
-
-    fn call(&mut self, completion: Completion) {
-        if let Some(done) = self.done.take() {
-            runtime::within_library(|| done(completion));
+    fn complete(mut self, end: T) {
+        if let Some((done, _)) = self.done.take() {
+            runtime::within_library(|| done(end));
         }
     }
 }
 
-impl<F: FnOnce(Completion)> Drop for Completer<F> {
+impl<T, F: FnOnce(T), L: FnOnce() -> T> Drop for Completer<T, F, L> {
     fn drop(&mut self) {
-        self.call(Completion {
-            op: self.op,
-            result: Err(Error::closed()),
-        });
+        if let Some((done, lost)) = self.done.take() {
+            runtime::within_library(|| done(lost()));
+        }
         self.in_flight.leave();
     }
 }

@@ -4,6 +4,8 @@ use core::fmt;
 
 use sendpath_engine::EngineError;
 use sendpath_protocol::error::{ApiMisuse, Fault, StoreError};
+use sendpath_protocol::media::fetch::FetchError;
+use sendpath_protocol::media::upload::UploadError;
 use sendpath_protocol::time::{Millis, UnixSeconds};
 use sendpath_protocol::verdict::{Attached, Cause, Lost, MessageId, Next, Refusal, WhyNot};
 
@@ -24,6 +26,8 @@ enum Detail {
     None,
     Refusal(Box<Refusal>),
     Lost(Box<Lost>),
+    /// A transfer: the HTTP status, and whether trying once more can help.
+    Media(Option<u16>, bool),
 }
 
 impl Error {
@@ -33,6 +37,14 @@ impl Error {
             status,
             message: message.into(),
             detail: Detail::None,
+        }
+    }
+
+    fn media(status: Status, message: String, code: Option<u16>, passing: bool) -> Self {
+        Self {
+            status,
+            message: message.into(),
+            detail: Detail::Media(code, passing),
         }
     }
 
@@ -105,14 +117,20 @@ impl Error {
     }
 
     /// Whether the same message may be sent once more after [`Error::retry_after`], with nothing else
-    /// to wait for; `None` unless a send was refused.
+    /// to wait for; for a file, whether another try can help. `None` for everything else.
     pub fn may_retry(&self) -> Option<bool> {
-        self.refusal().map(Refusal::may_retry)
+        match &self.detail {
+            Detail::Media(_, passing) => Some(*passing),
+            _ => self.refusal().map(Refusal::may_retry),
+        }
     }
 
-    /// The server's nack code; `None` when the server said nothing.
+    /// The server's nack code, or the HTTP status of the media servers; `None` when they said nothing.
     pub fn nack_code(&self) -> Option<u16> {
-        self.refusal().and_then(|refusal| refusal.code)
+        match &self.detail {
+            Detail::Media(code, _) => *code,
+            _ => self.refusal().and_then(|refusal| refusal.code),
+        }
     }
 
     /// For people: what it means and what to do; `None` unless a send was refused.
@@ -128,7 +146,7 @@ impl Error {
     /// Id of the message the error is about.
     pub fn message_id(&self) -> Option<&MessageId> {
         match &self.detail {
-            Detail::None => None,
+            Detail::None | Detail::Media(..) => None,
             Detail::Refusal(refusal) => refusal.id.as_ref(),
             Detail::Lost(lost) => Some(&lost.id),
         }
@@ -285,15 +303,44 @@ impl From<EngineError> for Error {
         let status = match error {
             EngineError::AlreadyOpen => Status::AlreadyOpen,
             EngineError::Closed => return Self::closed(),
+            EngineError::Download(error) => return error.into(),
             EngineError::Fault(fault) => return fault.into(),
             EngineError::Forked => return Self::forked(),
             EngineError::Misuse(misuse) => return misuse.into(),
             EngineError::System(_) => Status::Runtime,
+            EngineError::Upload(error) => return error.into(),
             EngineError::Uri(_) => Status::InvalidArgument,
             EngineError::WouldDeadlock => return Self::would_deadlock(),
             _ => Status::Bug,
         };
         Self::new(status, error.to_string())
+    }
+}
+
+impl From<UploadError> for Error {
+    fn from(error: UploadError) -> Self {
+        let (status, code, passing) = match &error {
+            UploadError::File(_) => (Status::MediaFile, None, false),
+            UploadError::NotConnected => (Status::MediaNotConnected, None, true),
+            UploadError::Refused(code) => (Status::MediaRefused, Some(*code), *code >= 500),
+            UploadError::Unreachable(_) => (Status::MediaUnreachable, None, true),
+            _ => (Status::MediaRefused, None, true),
+        };
+        Self::media(status, error.to_string(), code, passing)
+    }
+}
+
+impl From<FetchError> for Error {
+    fn from(error: FetchError) -> Self {
+        let (status, code) = match &error {
+            FetchError::Damaged(_) => (Status::MediaDamaged, None),
+            FetchError::Gone(code) => (Status::MediaGone, Some(*code)),
+            FetchError::NoRoom(_) => (Status::MediaFile, None),
+            FetchError::NotConnected => (Status::MediaNotConnected, None),
+            FetchError::Refused(code) => (Status::MediaRefused, Some(*code)),
+            _ => (Status::MediaUnreachable, None),
+        };
+        Self::media(status, error.to_string(), code, error.is_passing())
     }
 }
 

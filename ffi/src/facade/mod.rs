@@ -11,6 +11,7 @@
 //! ([`Status::Forked`]).
 
 mod account;
+mod content;
 mod counters;
 mod engine;
 mod error;
@@ -26,8 +27,10 @@ mod questions;
 mod runtime;
 mod state;
 mod status;
+mod transfer;
 
 pub use account::{Account, AccountConfig, SendOptions};
+pub use content::{Card, Draft, DraftKind, Going, Media, MediaKind, MessageRef, Place, Quote};
 pub use engine::{Engine, EngineConfig};
 pub use error::{Error, attached_word};
 pub use event::{AccountEvent, Completion, Receipt};
@@ -41,7 +44,9 @@ pub use limits::Limits;
 pub use pending::Pending;
 pub use questions::{CanSend, Explanation, MaySend};
 pub use runtime::{may_block, within_library};
-pub use sendpath_engine::StoreSpec;
+pub use sendpath_engine::{BadProxy, Proxy, StoreSpec};
+pub use sendpath_protocol::config::Browser;
 pub use sendpath_protocol::tctoken::Counters;
 pub use state::{AccountStatus, Phase};
 pub use status::{Class, Status};
+pub use transfer::{Sink, Source};

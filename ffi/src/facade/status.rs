@@ -5,6 +5,7 @@
 //! 1 .. 99    the caller or the runtime: nothing was done
 //! 100 .. 199 the store
 //! 200 .. 299 a send whose end nobody knows
+//! 300 .. 399 a file on its way up or down
 //! 400 .. 499 a refused send: the numbers of [`Cause`]
 //! ```
 //!
@@ -83,6 +84,18 @@ pub enum Status {
     StoreOther = 199,
     /// The answer to a send was lost; nobody knows whether the message arrived.
     OutcomeUnknown = 200,
+    /// There is no connection, which tells the media servers.
+    MediaNotConnected = 300,
+    /// No media server could be reached.
+    MediaUnreachable = 301,
+    /// The media servers refuse, or answer nothing of use; the code is the last HTTP status.
+    MediaRefused = 302,
+    /// The media servers do not have the file any more, or not for us: HTTP 403, 404, 410.
+    MediaGone = 303,
+    /// What the media servers have is not what the message announced; nothing of it was given out.
+    MediaDamaged = 304,
+    /// The file here could not be read or written.
+    MediaFile = 305,
     /// The account may not start new chats for now.
     AccountTimelocked = 401,
     /// As `AccountTimelocked`, although a valid token was attached.
@@ -161,13 +174,15 @@ pub enum Class {
     Unknown = 5,
     /// A bug in sendpath.
     Bug = 6,
+    /// A file could not be brought up or down.
+    Media = 7,
 }
 
 impl Status {
     /// Every status, for tables and tests.
     ///
     /// cbindgen:ignore
-    pub const ALL: [Self; 61] = [
+    pub const ALL: [Self; 67] = [
         Self::Ok,
         Self::NullPointer,
         Self::InvalidArgument,
@@ -201,6 +216,12 @@ impl Status {
         Self::StoreVersion,
         Self::StoreOther,
         Self::OutcomeUnknown,
+        Self::MediaNotConnected,
+        Self::MediaUnreachable,
+        Self::MediaRefused,
+        Self::MediaGone,
+        Self::MediaDamaged,
+        Self::MediaFile,
         Self::AccountTimelocked,
         Self::TimelockedTokenRefused,
         Self::ColdRefused,
@@ -250,6 +271,7 @@ impl Status {
             1..=98 => Class::Misuse,
             100..=199 => Class::Store,
             200..=299 => Class::Unknown,
+            300..=399 => Class::Media,
             _ => Class::Refused,
         }
     }
@@ -290,6 +312,12 @@ impl Status {
             Self::StoreVersion => "STORE_VERSION",
             Self::StoreOther => "STORE_OTHER",
             Self::OutcomeUnknown => "OUTCOME_UNKNOWN",
+            Self::MediaNotConnected => "MEDIA_NOT_CONNECTED",
+            Self::MediaUnreachable => "MEDIA_UNREACHABLE",
+            Self::MediaRefused => "MEDIA_REFUSED",
+            Self::MediaGone => "MEDIA_GONE",
+            Self::MediaDamaged => "MEDIA_DAMAGED",
+            Self::MediaFile => "MEDIA_FILE",
             Self::AccountTimelocked => Cause::AccountTimelocked.as_str(),
             Self::TimelockedTokenRefused => Cause::TimelockedTokenRefused.as_str(),
             Self::ColdRefused => Cause::ColdRefused.as_str(),
@@ -341,6 +369,7 @@ impl Class {
             Self::Refused => "refused",
             Self::Unknown => "unknown",
             Self::Bug => "bug",
+            Self::Media => "media",
         }
     }
 }
@@ -381,6 +410,7 @@ mod tests {
         assert_eq!(class(10), Some(Class::Runtime));
         assert_eq!(class(103), Some(Class::Store));
         assert_eq!(class(200), Some(Class::Unknown));
+        assert_eq!(class(303), Some(Class::Media));
         assert_eq!(class(7777), None);
     }
 }

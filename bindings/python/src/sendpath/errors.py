@@ -50,6 +50,12 @@ class Status(IntEnum):
     STORE_VERSION = 108
     STORE_OTHER = 199
     OUTCOME_UNKNOWN = 200
+    MEDIA_NOT_CONNECTED = 300
+    MEDIA_UNREACHABLE = 301
+    MEDIA_REFUSED = 302
+    MEDIA_GONE = 303
+    MEDIA_DAMAGED = 304
+    MEDIA_FILE = 305
     ACCOUNT_TIMELOCKED = 401
     TIMELOCKED_TOKEN_REFUSED = 402
     COLD_REFUSED = 403
@@ -154,6 +160,17 @@ class StoreFailure(SendpathError):
     """The store could not be read or written."""
 
 
+class MediaFailure(SendpathError):
+    """A file could not be brought up or down."""
+
+    def __init__(self, details: native.ErrorDetails) -> None:
+        super().__init__(details.message, Status(details.status))
+        #: The last HTTP status; ``None`` when no server said anything.
+        self.code: int | None = details.code
+        #: Whether another try can help.
+        self.may_retry: bool = bool(details.may_retry)
+
+
 class SendError(SendpathError):
     """A send did not end well."""
 
@@ -216,6 +233,8 @@ def from_details(details: native.ErrorDetails) -> SendpathError:
         return Refused(details)
     if status is Status.OUTCOME_UNKNOWN:
         return OutcomeUnknown(details)
+    if 300 <= status < 400:
+        return MediaFailure(details)
     return _KINDS.get(status, _by_hundreds(status))(details.message, status)
 
 

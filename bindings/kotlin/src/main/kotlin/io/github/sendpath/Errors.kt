@@ -41,6 +41,12 @@ public enum class Status(public val number: Int) {
     STORE_VERSION(108),
     STORE_OTHER(199),
     OUTCOME_UNKNOWN(200),
+    MEDIA_NOT_CONNECTED(300),
+    MEDIA_UNREACHABLE(301),
+    MEDIA_REFUSED(302),
+    MEDIA_GONE(303),
+    MEDIA_DAMAGED(304),
+    MEDIA_FILE(305),
     ACCOUNT_TIMELOCKED(401),
     TIMELOCKED_TOKEN_REFUSED(402),
     COLD_REFUSED(403),
@@ -142,6 +148,16 @@ public class RuntimeFailureException internal constructor(message: String, statu
 public class StoreException internal constructor(message: String, status: Status) :
     SendpathException(message, status)
 
+/** A file could not be brought up or down. */
+public class MediaException internal constructor(details: ErrorDetails) :
+    SendpathException(details.message, Status.of(details.status)) {
+    /** The last HTTP status; null when no server said anything. */
+    public val code: Int? = details.code?.toInt()
+
+    /** Whether another try can help. */
+    public val mayRetry: Boolean = details.mayRetry == true
+}
+
 /** A send did not end well. */
 public sealed class SendException(details: ErrorDetails) :
     SendpathException(details.message, Status.of(details.status)) {
@@ -202,6 +218,7 @@ internal fun ErrorDetails.exception(): SendpathException {
         status in RUNTIME -> RuntimeFailureException(message, status)
         status in BUGS -> BugException(message, status)
         status.number in 100..199 -> StoreException(message, status)
+        status.number in 300..399 -> MediaException(this)
         else -> MisuseException(message, status)
     }
 }
@@ -209,6 +226,7 @@ internal fun ErrorDetails.exception(): SendpathException {
 internal fun NativeException.details(): ErrorDetails =
     when (this) {
         is NativeException.Bug -> details
+        is NativeException.Media -> details
         is NativeException.Misuse -> details
         is NativeException.Refused -> details
         is NativeException.Runtime -> details
