@@ -2,7 +2,7 @@
 
 use sendpath_e2e::{ALICE, BOB, World, outcome};
 use sendpath_engine::SendOptions;
-use sendpath_model_server::{Command, Condition, Gate, Received};
+use sendpath_model_server::{Command, Condition, Gate, NodeJson, Received};
 use sendpath_protocol::verdict::{Attached, Cause, MessageId, Outcome, WhyNot};
 
 fn texts(messages: &[Received]) -> Vec<&str> {
@@ -250,4 +250,49 @@ fn nothing_leaves_after_its_deadline() {
     };
     assert_eq!(refusal.cause, Cause::DeadlineBeforeSend);
     assert_eq!(world.judged(), Vec::new());
+}
+
+/// A retry receipt without keys, from the phone of a contact.
+fn asks_again(id: &str, count: u32) -> Command {
+    let node = |tag: &str, attrs: &[(&str, &str)], children| NodeJson {
+        tag: tag.into(),
+        attrs: attrs
+            .iter()
+            .map(|(key, value)| ((*key).into(), (*value).into()))
+            .collect(),
+        children,
+        ..NodeJson::default()
+    };
+    let count = count.to_string();
+    let retry = node(
+        "retry",
+        &[("v", "1"), ("id", id), ("count", &count)],
+        vec![],
+    );
+    let from = format!("{}@lid", ALICE.1);
+    let attrs = [("id", id), ("from", &*from), ("type", "retry")];
+    Command::Push {
+        account: None,
+        node: node("receipt", &attrs, vec![retry]),
+    }
+}
+
+#[test]
+fn a_device_that_still_fails_in_the_same_session_gets_a_new_one() {
+    const KEYS: &str = "encrypt/key";
+    let world = World::linked();
+    world.add(ALICE, Gate::Open);
+    let sending = world.start(ALICE.0, "hello");
+    assert!(matches!(outcome(&sending), Outcome::Accepted { .. }));
+    let before = world.asked(KEYS);
+    for count in [1, 2] {
+        world.order(asks_again(sending.id.as_str(), count));
+        let count = usize::try_from(count).unwrap() + 1;
+        world.wait_for(Condition::Messages { count });
+    }
+    assert_eq!(world.asked(KEYS), before);
+    world.order(asks_again(sending.id.as_str(), 3));
+    world.wait_for(Condition::Messages { count: 4 });
+    assert_eq!(world.asked(KEYS), before + 1);
+    world.no_violations();
 }

@@ -219,7 +219,7 @@ impl Session {
         let kept = RecentRecord {
             to: ready.group.reveal(),
             payload: message.bytes,
-            resends: 0,
+            t: now.0,
         };
         recent::remember(cx, &self.slot, &send.id, &kept)?;
         self.outbox.add(cx, &self.slot, op, send.id, &record);

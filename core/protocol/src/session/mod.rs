@@ -96,6 +96,8 @@ pub struct Session {
     spreading: BTreeMap<Jid, MessageId>,
     /// How often we encrypted a group message anew, by device.
     answered_retries: retry::Counts,
+    /// Sessions that devices fail in.
+    bases: retry::Bases,
     rekeys: Vec<rekey::Rekey>,
     requests: requests::Requests,
     media: media::Media,
@@ -145,6 +147,7 @@ impl Session {
                 retries: retry::Counts::default(),
                 spreading: BTreeMap::new(),
                 answered_retries: retry::Counts::default(),
+                bases: retry::Bases::default(),
                 rekeys: Vec::new(),
                 requests: requests::Requests::default(),
                 media: media::Media::default(),

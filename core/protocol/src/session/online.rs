@@ -12,6 +12,7 @@ use crate::event::{DisconnectReason, Event};
 use crate::jid::Jid;
 use crate::placeholder::Placeholders;
 use crate::request::RequestError;
+use crate::send::recent;
 use crate::session::{Phase, Purpose, Session};
 use crate::stream::keepalive::KeepAlive;
 use crate::stream::offline;
@@ -71,6 +72,7 @@ impl Session {
             account.connected(cx, now);
             account.tick(cx, now)?;
         }
+        recent::prune(cx, &self.slot, now)?;
         self.app_state.connected(cx, &self.slot)?;
         cx.effect(Event::Connected);
         self.outbox.resend_all(cx, &self.slot)?;

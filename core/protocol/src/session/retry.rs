@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 
 use crate::content;
+use crate::crypto::curve::PublicKey;
 use crate::error::Fault;
 use crate::fanout::group::{self, MemberResend};
 use crate::fanout::stanza::{self, ResendStanza};
@@ -34,7 +35,7 @@ const MOST: u32 = 5;
 /// Messages whose attempts are counted at a time; the oldest ids are forgotten first.
 const TRACKED: usize = 256;
 
-/// Resends of one message, over all devices.
+/// Resends of one message to one device.
 const MOST_RESENDS: u32 = 10;
 
 /// How often we asked for each message since the start of this process.
@@ -49,6 +50,34 @@ impl Counts {
         let count = self.0.entry((id.clone(), sender.clone())).or_default();
         *count = (*count + 1).max(at_least);
         *count
+    }
+}
+
+/// The sessions in which devices could not read messages, at the second attempt.
+#[derive(Debug, Default)]
+pub(super) struct Bases(BTreeMap<(MessageId, String), PublicKey>);
+
+impl Bases {
+    /// Whether a device still fails in the same session at a later attempt: encrypting once more in
+    /// it would not help.
+    fn stuck(
+        &mut self,
+        id: &MessageId,
+        address: &DeviceAddress,
+        base: PublicKey,
+        count: u32,
+    ) -> bool {
+        let key = (id.clone(), address.storage());
+        if count > 2 {
+            return self.0.remove(&key) == Some(base);
+        }
+        if count == 2 {
+            if self.0.len() >= TRACKED {
+                self.0.pop_first();
+            }
+            self.0.insert(key, base);
+        }
+        false
     }
 }
 
@@ -166,9 +195,9 @@ impl Session {
         }
         let ready = match keys {
             Keys::Asked => signal::has_session(&cx.txn, &self.slot, &address)?,
-            Keys::Known => self.repair(cx, receipt, &address)?,
+            Keys::Known => self.repair(cx, receipt, &address, &id, count)?,
         };
-        let Some(mut kept) = recent::find(&cx.txn, &self.slot, &id)? else {
+        let Some(kept) = recent::find(&cx.txn, &self.slot, &id)? else {
             return Ok(None);
         };
         let Ok(chat) = kept.to.parse::<Jid>() else {
@@ -185,15 +214,17 @@ impl Session {
             }
             return Ok(None);
         }
-        if kept.resends >= MOST_RESENDS || !self.may_ask(cx, &chat, &address)? {
+        if !self.may_ask(cx, &chat, &address)? {
             self.ignored += 1;
             return Ok(None);
         }
         if !ready {
             return Ok(Some(address));
         }
-        kept.resends += 1;
-        recent::update(cx, &self.slot, &id, &kept);
+        if self.answered_retries.next(&id, &from, 1) > MOST_RESENDS {
+            self.ignored += 1;
+            return Ok(None);
+        }
         self.encrypt_again(
             cx,
             receipt,
@@ -330,6 +361,8 @@ impl Session {
         cx: &mut Cx<'_>,
         receipt: &Node,
         address: &DeviceAddress,
+        id: &MessageId,
+        count: u32,
     ) -> Result<bool, Fault> {
         let ours = self.own_identity();
         if let Some(bundle) = prekeys::fetch::from_receipt(receipt) {
@@ -348,6 +381,11 @@ impl Session {
             .and_then(Node::payload)
             .and_then(prekeys::fetch::number);
         if told.is_some() && known.is_some() && told != known {
+            signal::delete_session(&mut cx.txn, &self.slot, address);
+            return Ok(false);
+        }
+        let base = signal::session_base_key(&cx.txn, &self.slot, address)?;
+        if base.is_some_and(|base| self.bases.stuck(id, address, base, count)) {
             signal::delete_session(&mut cx.txn, &self.slot, address);
             return Ok(false);
         }

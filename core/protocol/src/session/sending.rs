@@ -251,12 +251,15 @@ impl Session {
         let kept = RecentRecord {
             to: to.reveal(),
             payload: message.bytes,
-            resends: 0,
+            t: now.0,
         };
-        recent::remember(cx, &self.slot, &send.id, &kept)?;
         match send.op {
-            Some(op) => self.outbox.add(cx, &self.slot, op, send.id, &record),
+            Some(op) => {
+                recent::remember(cx, &self.slot, &send.id, &kept)?;
+                self.outbox.add(cx, &self.slot, op, send.id, &record);
+            }
             None => {
+                recent::update(cx, &self.slot, &send.id, &kept);
                 self.outbox.replace(cx, &self.slot, &send.id, &record);
             }
         }
