@@ -72,11 +72,8 @@ impl Session {
             })
             .collect();
         self.learn_all(cx, &pairs)?;
-        let migrated = payload.chat_db_migration_timestamp.is_some_and(|t| t > 0);
-        if let Some(paired) = self.device.paired_mut().filter(|_| migrated) {
-            paired.lid_migrated = Some(true);
-            self.save_device(cx);
-            self.tell_background();
+        if payload.chat_db_migration_timestamp.is_some_and(|t| t > 0) {
+            self.migrated(cx, true);
         }
         Ok(())
     }
