@@ -194,6 +194,7 @@ impl Linked {
             recipient: RecipientHint::Ordinary,
             id: Some(self.id()),
             deadline: None,
+            media_id: None,
         };
         let input = Input::Command(OpId(self.sent), Command::Send(request));
         let step = self.session.handle(NOW, &mut self.rng, store, input);

@@ -212,6 +212,7 @@ impl Account {
             deadline: options
                 .deadline
                 .map(|after| now.mono.plus(Millis(millis(after)))),
+            media_id: options.media_id,
         };
         // A shard that is gone drops the completer, so the operation ends all the same.
         let _ = core.tell(Message::Host(slot, Request::Send(request, completer)));
@@ -405,6 +406,8 @@ pub struct SendOptions {
     pub recipient: RecipientHint,
     /// Do not send later than this from now.
     pub deadline: Option<Duration>,
+    /// The handle that the upload of a file gave, for messages to a channel.
+    pub media_id: Option<String>,
     /// Also put the outcome into the event queue, as [`AccountEvent::Done`].
     pub report: bool,
 }

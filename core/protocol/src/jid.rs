@@ -143,12 +143,14 @@ impl Jid {
         jid.is_user().then(|| jid.account())
     }
 
-    /// The chat a host names: a [`Jid::recipient`], or a group, `<id>@g.us`. `None` for anything one
-    /// cannot send to.
+    /// The chat a host names: a [`Jid::recipient`], a group, `<id>@g.us`, or a channel,
+    /// `<id>@newsletter`. `None` for anything one cannot send to.
     pub fn chat(text: &str) -> Option<Self> {
-        let group =
-            |jid: &Self| jid.server == Server::Group && jid.device == 0 && !jid.user.is_empty();
-        Self::recipient(text).or_else(|| text.parse().ok().filter(group))
+        let shared = |jid: &Self| {
+            let server = matches!(jid.server, Server::Group | Server::Newsletter);
+            server && jid.device == 0 && !jid.user.is_empty()
+        };
+        Self::recipient(text).or_else(|| text.parse().ok().filter(shared))
     }
 
     /// A LID account.

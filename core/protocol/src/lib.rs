@@ -37,6 +37,7 @@ pub mod placeholder;
 pub mod prekeys;
 pub mod request;
 pub mod secret;
+pub mod secrets;
 pub mod send;
 pub mod session;
 pub mod signal;

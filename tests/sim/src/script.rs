@@ -90,6 +90,7 @@ pub(crate) fn send(world: &mut World, contact: usize) -> MessageId {
         recipient: RecipientHint::default(),
         id: Some(id.clone()),
         deadline,
+        media_id: None,
     };
     world.revive();
     if world.session.is_none() {

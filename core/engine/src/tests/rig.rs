@@ -113,6 +113,7 @@ impl Rig {
             content: Content::Text(text.into()),
             id: Some(id),
             deadline: None,
+            media_id: None,
         };
         self.ask(handle, Request::Send(request, completer));
         sending

@@ -39,6 +39,8 @@ pub struct Outgoing {
     pub deadline: Option<Mono>,
     /// It goes to the contact's number, because the server refused it for its LID.
     pub by_number: bool,
+    /// The upload's handle, for a channel.
+    pub media_id: Option<String>,
     /// What it waits for.
     pub stage: Stage,
     /// What was asked for already.
@@ -187,6 +189,7 @@ mod tests {
             payload: Payload::Ready(vec![1]),
             deadline: None,
             by_number: false,
+            media_id: None,
             stage,
             asked: Asked::default(),
         }

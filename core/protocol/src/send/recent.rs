@@ -8,7 +8,7 @@
 use crate::error::StoreError;
 use crate::prost_record;
 use crate::time::UnixSeconds;
-use crate::txn::{Cx, Namespace, Record, Scope, Txn};
+use crate::txn::{Cx, Namespace, Record, Scope, Txn, ring};
 use crate::verdict::MessageId;
 
 /// Messages kept. More answers later retry receipts, fewer saves disk (about 300 bytes a text).
@@ -41,22 +41,6 @@ impl core::fmt::Debug for RecentRecord {
 
 prost_record!(RecentRecord, Recent, version 1);
 
-#[derive(Clone, Eq, PartialEq, prost::Message)]
-struct Slot {
-    #[prost(string, tag = "1")]
-    id: String,
-}
-
-prost_record!(Slot, Recent, version 1);
-
-#[derive(Clone, Eq, PartialEq, prost::Message)]
-struct NextSlot {
-    #[prost(uint32, tag = "1")]
-    slot: u32,
-}
-
-prost_record!(NextSlot, Recent, version 1);
-
 /// The message with that id, if it is still kept.
 ///
 /// # Errors
@@ -79,30 +63,11 @@ pub fn remember(
     id: &MessageId,
     record: &RecentRecord,
 ) -> Result<(), StoreError> {
-    let next = cx
-        .txn
-        .get::<NextSlot>(slot, "n")?
-        .map_or(0, |next| next.slot % CAPACITY);
-    let ring = format!("r:{next:04x}");
-    if let Some(old) = cx.txn.get::<Slot>(slot, &ring)? {
-        cx.txn
-            .delete(slot, Namespace::Recent, format!("m:{}", old.id));
+    let ns = Namespace::Recent;
+    if let Some(oldest) = ring::push(&mut cx.txn, slot, ns, CAPACITY, id.as_str())? {
+        cx.txn.delete(slot, ns, format!("m:{oldest}"));
     }
     cx.txn.put(slot, message_key(id), record);
-    cx.txn.put(
-        slot,
-        ring,
-        &Slot {
-            id: id.as_str().into(),
-        },
-    );
-    cx.txn.put(
-        slot,
-        "n",
-        &NextSlot {
-            slot: (next + 1) % CAPACITY,
-        },
-    );
     Ok(())
 }
 

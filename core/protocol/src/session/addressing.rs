@@ -67,6 +67,7 @@ impl Session {
             payload: Payload::Ready(kept.payload),
             deadline: None,
             by_number: true,
+            media_id: None,
             stage: Stage::Ready,
             asked: Asked::default(),
         });

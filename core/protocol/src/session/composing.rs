@@ -1,11 +1,12 @@
 //! From what a host asked for to the bytes of a message.
 
-use crate::content::draft::Scene;
+use crate::content::draft::{Author, Scene};
 use crate::content::{self, About, Draft, Shape, reporting};
 use crate::error::Fault;
 use crate::jid::Jid;
 use crate::peer::PeerKey;
 use crate::secret::Secret;
+use crate::secrets;
 use crate::send::{Outgoing, Payload, recent};
 use crate::session::{Content, Session};
 use crate::txn::Cx;
@@ -39,7 +40,8 @@ impl Session {
             .then_some(Payload::Ready(bytes))
     }
 
-    /// The bytes of a message from `own` to the chat `to`, both in the stanza's namespace; `None` when it refers to something that is not known here.
+    /// The bytes of a message from `own` to the chat `to`, both in the stanza's namespace; `None` when
+    /// it refers to something that is not known here.
     pub(super) fn compose(
         &self,
         cx: &mut Cx<'_>,
@@ -49,7 +51,7 @@ impl Session {
     ) -> Result<Option<Composed>, Fault> {
         let bytes = match &send.payload {
             Payload::Draft(draft) => {
-                let secret = self.secret_of(cx, draft)?;
+                let secret = self.secret_of(cx, draft, own, to)?;
                 self.write(cx, draft, own, to, secret)
             }
             Payload::Ready(bytes) => Some(bytes.clone()),
@@ -89,13 +91,34 @@ impl Session {
         draft.compose(&mut scene).ok()
     }
 
-    /// The secret of a message of ours that a draft answers.
-    fn secret_of(&self, cx: &Cx<'_>, draft: &Draft) -> Result<Option<Secret<32>>, Fault> {
-        let Some(id) = draft.wants_secret_of() else {
+    /// The secret of the message that a draft answers: one of this device, or one that came in.
+    fn secret_of(
+        &self,
+        cx: &Cx<'_>,
+        draft: &Draft,
+        own: &PeerKey,
+        chat: &Jid,
+    ) -> Result<Option<Secret<32>>, Fault> {
+        let Some(of) = draft.wants_secret_of() else {
             return Ok(None);
         };
-        let sent = recent::find(&cx.txn, &self.slot, id)?;
-        Ok(sent.and_then(|sent| content::message_secret(&sent.payload)))
+        let author = match &of.author {
+            Author::Me => Some(own.clone()),
+            Author::Member(member) => PeerKey::of(member),
+            Author::Peer => PeerKey::of(chat),
+        };
+        if of.author == Author::Me
+            && let Some(sent) = recent::find(&cx.txn, &self.slot, &of.id)?
+        {
+            return Ok(content::message_secret(&sent.payload));
+        }
+        match author {
+            Some(author) => {
+                let author = self.canonical(cx, &author)?;
+                Ok(secrets::find(&cx.txn, &self.slot, &author, &of.id)?)
+            }
+            None => Ok(None),
+        }
     }
 
     fn report(&self, send: &Outgoing, message: &[u8], own: &PeerKey, to: &Jid) -> Option<[u8; 16]> {

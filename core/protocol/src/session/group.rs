@@ -326,6 +326,7 @@ impl Session {
             payload: Payload::Ready(kept.payload),
             deadline: None,
             by_number: false,
+            media_id: None,
             stage: Stage::Ready,
             asked: Asked::default(),
         });

@@ -76,7 +76,8 @@ pub enum Command {
 /// A message to send.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct SendRequest {
-    /// The account to send to, whose device part is ignored, or a group.
+    /// The account to send to, whose device part is ignored, a group, or a channel. An edit or a
+    /// revoke in a channel leaves, and is answered, under the id of the message it is about.
     pub to: Jid,
     /// What to send.
     pub content: Content,
@@ -86,6 +87,8 @@ pub struct SendRequest {
     pub id: Option<MessageId>,
     /// Do not send after this instant. What has left by then is not called back.
     pub deadline: Option<Mono>,
+    /// The handle that the upload of its file gave, for a channel.
+    pub media_id: Option<String>,
 }
 
 /// The content of a message.

@@ -15,6 +15,7 @@ mod group;
 mod history;
 mod input;
 mod media;
+mod newsletter;
 mod notify;
 mod online;
 mod pairing;
@@ -105,6 +106,7 @@ pub struct Session {
     app_state: AppState,
     key_questions: peer::KeyQuestions,
     placeholders: Placeholders,
+    published: newsletter::Published,
     /// Inputs that made no sense and were answered, but changed nothing.
     ignored: u64,
 }
@@ -155,6 +157,7 @@ impl Session {
                 app_state: AppState::default(),
                 key_questions: peer::KeyQuestions::default(),
                 placeholders: Placeholders::load(&cx.txn, &slot, cx.now.mono)?,
+                published: newsletter::Published::default(),
                 ignored: 0,
                 slot,
                 config,

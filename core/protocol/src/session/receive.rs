@@ -18,7 +18,8 @@ use crate::inbox::Again;
 use crate::jid::Jid;
 use crate::lidmap::{self, Mapping};
 use crate::pb;
-use crate::peer::DeviceAddress;
+use crate::peer::{DeviceAddress, PeerKey};
+use crate::secrets;
 use crate::send::recent;
 use crate::session::Session;
 use crate::session::source::Source;
@@ -29,7 +30,7 @@ use crate::verdict::MessageId;
 use crate::wap::Node;
 
 /// What became of a message.
-enum End {
+pub(super) enum End {
     /// There is nothing to tell its sender.
     Ack,
     /// It is here.
@@ -66,7 +67,9 @@ impl Session {
             self.answer(cx, answer.map(|ack| ack::refusing(ack, Nack::ParsingError)));
             return Ok(());
         };
-        let end = if message.find("unavailable").is_some() {
+        let end = if source.chat.is_newsletter() {
+            self.published(cx, message, &source)
+        } else if message.find("unavailable").is_some() {
             self.withheld(cx, message, &source);
             End::Ack
         } else {
@@ -230,6 +233,10 @@ impl Session {
             if is_key_only(&payload) {
                 return Ok(true);
             }
+        }
+        if let Some(author) = PeerKey::of(&source.sender) {
+            let author = self.canonical(cx, &author)?;
+            secrets::keep(cx, &self.slot, &author, &source.id, &payload, plaintext)?;
         }
         if source.pairwise && !source.from_me {
             let now = self.server_now(cx);

@@ -69,6 +69,7 @@ impl Session {
             payload,
             deadline: request.deadline,
             by_number: false,
+            media_id: request.media_id,
             stage: Stage::Ready,
             asked: Asked::default(),
         });
@@ -85,9 +86,12 @@ impl Session {
                 continue;
             }
             let (op, id, chat) = (send.op, send.id.clone(), send.to.clone());
-            let looked = match groups::is_group(&chat) {
-                true => self.look_group(cx, send)?,
-                false => self.look(cx, send)?,
+            let looked = if groups::is_group(&chat) {
+                self.look_group(cx, send)?
+            } else if chat.is_newsletter() {
+                self.look_newsletter(cx, send)?
+            } else {
+                self.look(cx, send)?
             };
             match looked {
                 Look::Left => {}
@@ -401,5 +405,5 @@ impl Session {
 
 /// Whether messages to that address can be built.
 fn may_send_to(to: &Jid) -> bool {
-    to.is_user() || groups::is_group(to)
+    to.is_user() || groups::is_group(to) || to.is_newsletter()
 }

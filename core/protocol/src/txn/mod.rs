@@ -18,6 +18,7 @@ mod id;
 mod kept;
 mod memory;
 mod record;
+pub mod ring;
 mod store;
 mod view;
 

@@ -7,7 +7,10 @@ mod schema;
 
 mod acks;
 mod backlog;
+mod newsletters;
 mod notifications;
+mod outcomes;
 mod placeholders;
 mod receipts;
+mod votes;
 mod world;

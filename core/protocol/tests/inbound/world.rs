@@ -3,19 +3,20 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use sendpath_protocol::device::{DeviceRecord, Link, Paired};
-use sendpath_protocol::effect::Effect;
+use sendpath_protocol::effect::{Effect, OpId};
 use sendpath_protocol::event::{DisconnectReason, Event, IncomingMessage};
 use sendpath_protocol::jid::Jid;
 use sendpath_protocol::lidmap;
+use sendpath_protocol::limits::gate::RecipientHint;
 use sendpath_protocol::peer::{DeviceAddress, PeerKey};
 use sendpath_protocol::secret::Entropy;
-use sendpath_protocol::session::{Input, Session, SessionConfig};
+use sendpath_protocol::session::{Command, Content, Input, SendRequest, Session, SessionConfig};
 use sendpath_protocol::signal::senderkey::OwnSenderKey;
 use sendpath_protocol::signal::{self, EncType, OwnIdentity, padding};
 use sendpath_protocol::time::{Mono, Now, UnixMillis};
 use sendpath_protocol::txn::{self, Cx, Fence, MemoryStore, Scope, Step, Store, Txn};
-use sendpath_protocol::verdict::Outcome;
-use sendpath_protocol::wap::{self, Content, Node, Value};
+use sendpath_protocol::verdict::{MessageId, Outcome};
+use sendpath_protocol::wap::{self, Node, Value};
 
 pub(crate) const NOW: i64 = 1_786_074_400;
 
@@ -49,7 +50,7 @@ pub(crate) fn shown(node: &Node) -> String {
     let mut attrs: Vec<_> = attrs.map(|(k, v)| format!(" {k}={}", text(v))).collect();
     attrs.sort_unstable();
     let children: String = match &node.content {
-        Content::Nodes(nodes) => nodes.iter().map(|n| format!(" {{{}}}", shown(n))).collect(),
+        wap::Content::Nodes(nodes) => nodes.iter().map(|n| format!(" {{{}}}", shown(n))).collect(),
         _ => String::new(),
     };
     format!("{}{}{children}", node.tag, attrs.concat())
@@ -94,6 +95,7 @@ pub(crate) struct World {
     pub(crate) events: Vec<Event>,
     pub(crate) outcomes: Vec<Outcome>,
     sent: Vec<Node>,
+    sends: u32,
     now: i64,
     mono: u64,
     fence: Fence,
@@ -126,6 +128,7 @@ impl World {
             events: Vec::new(),
             outcomes: Vec::new(),
             sent: Vec::new(),
+            sends: 0,
             now: NOW,
             mono: 1_000_000,
             fence,
@@ -171,6 +174,59 @@ impl World {
     /// The server writes a stanza.
     pub(crate) fn tell(&mut self, node: &Node) {
         self.handle(Input::Received(wap::encode(node)));
+    }
+
+    /// The host sends something: the first time with the id `ID`, then `ID1` and so on.
+    pub(crate) fn send(&mut self, to: &str, content: Content, media_id: Option<&str>) {
+        let id = match self.sends {
+            0 => "ID".to_owned(),
+            n => format!("ID{n}"),
+        };
+        self.sends += 1;
+        let request = SendRequest {
+            to: jid(to),
+            content,
+            recipient: RecipientHint::Ordinary,
+            id: MessageId::parse(&id),
+            deadline: None,
+            media_id: media_id.map(Into::into),
+        };
+        self.handle(Input::Command(OpId(1), Command::Send(request)));
+    }
+
+    /// Answers every question for device lists: each account has the one device that it has.
+    pub(crate) fn list_devices(&mut self) {
+        for iq in self.take_sent() {
+            let listed = iq.find("usync").and_then(|usync| usync.find("list"));
+            let (Some(listed), Some(id)) = (listed, iq.text("id")) else {
+                self.sent.push(iq);
+                continue;
+            };
+            let users = listed.all("user").filter_map(|user| user.address("jid"));
+            let users = users.map(|jid| {
+                let phone = Node::new("device-list").child(Node::new("device").attr("id", "0"));
+                let devices = Node::new("devices").child(phone);
+                Node::new("user").jid("jid", jid).child(devices)
+            });
+            let list = Node::new("list").children(users);
+            let result = Node::new("iq")
+                .attr("type", "result")
+                .attr("id", id.into_owned());
+            let usync = Node::new("usync").child(Node::new("result")).child(list);
+            self.tell(&result.jid("from", Jid::whatsapp()).child(usync));
+        }
+        for iq in self.take_sent() {
+            let keys = iq.find("key").filter(|_| iq.is("xmlns", "encrypt"));
+            let (Some(_), Some(id)) = (keys, iq.text("id")) else {
+                self.sent.push(iq);
+                continue;
+            };
+            // Nobody else has keys.
+            let result = Node::new("iq")
+                .attr("type", "result")
+                .attr("id", id.into_owned());
+            self.tell(&result.jid("from", Jid::whatsapp()).child(Node::new("list")));
+        }
     }
 
     /// What left since the last look, but for requests.

@@ -43,7 +43,7 @@ pub struct Rsvp {
     pub going: Going,
     /// How many others we bring.
     pub guests: Option<u8>,
-    /// The event's message secret; `None` for an event that this device sent.
+    /// The event's message secret; `None` for an event that this device sent or received.
     pub secret: Option<Secret<32>>,
 }
 

@@ -171,10 +171,10 @@ impl From<Body> for Draft {
 
 impl Draft {
     /// The message whose secret this one is sealed with, unless the host brought it.
-    pub fn wants_secret_of(&self) -> Option<&MessageId> {
+    pub fn wants_secret_of(&self) -> Option<&MessageRef> {
         match &self.body {
-            Body::Rsvp(rsvp) if rsvp.secret.is_none() => Some(&rsvp.event.id),
-            Body::Vote(vote) if vote.secret.is_none() => Some(&vote.poll.id),
+            Body::Rsvp(rsvp) if rsvp.secret.is_none() => Some(&rsvp.event),
+            Body::Vote(vote) if vote.secret.is_none() => Some(&vote.poll),
             _ => None,
         }
     }

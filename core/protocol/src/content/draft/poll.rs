@@ -36,7 +36,7 @@ pub struct Vote {
     pub poll: MessageRef,
     /// The chosen answers as they are written in the poll; none takes a vote back.
     pub choices: Vec<String>,
-    /// The poll's message secret; `None` for a poll that this device sent.
+    /// The poll's message secret; `None` for a poll that this device sent or received.
     pub secret: Option<Secret<32>>,
 }
 
