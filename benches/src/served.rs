@@ -153,6 +153,7 @@ impl Served {
             recipient: RecipientHint::Ordinary,
             id: None,
             deadline: None,
+            media_id: None,
         };
         let command = session::Command::Send(request);
         self.input(meter, Input::Command(OpId(self.sent), command));
