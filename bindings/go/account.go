@@ -166,15 +166,21 @@ func WithDeadline(d time.Duration) SendOption {
 	return func(o *sendOptions) { o.deadline = d }
 }
 
-// SendText sends a text and waits for the server's answer. The recipient is digits@s.whatsapp.net,
-// digits@lid or the digits of a phone number. When the context ends first, the send is cancelled and
-// its end is returned: an error that wraps the context's, or a Receipt if the server was faster.
+// SendText is [Account.Send] of a [Text].
 func (a *Account) SendText(ctx context.Context, to, text string, options ...SendOption) (Receipt, error) {
+	return a.Send(ctx, to, Text{Body: text}, options...)
+}
+
+// Send sends a message and waits for the server's answer. The recipient is digits@s.whatsapp.net,
+// digits@lid, the digits of a phone number, or a group, id@g.us. When the context ends first, the send
+// is cancelled and its end is returned: an error that wraps the context's, or a Receipt if the server
+// was faster.
+func (a *Account) Send(ctx context.Context, to string, content Content, options ...SendOption) (Receipt, error) {
 	if err := ctx.Err(); err != nil {
 		return Receipt{}, err
 	}
 	end := make(ended, 1)
-	op, err := a.start(end, to, text, options)
+	op, err := a.start(end, to, content, options)
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -193,7 +199,7 @@ func (a *Account) SendText(ctx context.Context, to, text string, options ...Send
 	return receipt, err
 }
 
-func (a *Account) start(end ended, to, text string, options []SendOption) (C.uint64_t, error) {
+func (a *Account) start(end ended, to string, content Content, options []SendOption) (C.uint64_t, error) {
 	defer runtime.KeepAlive(a)
 	var chosen sendOptions
 	for _, option := range options {
@@ -207,10 +213,13 @@ func (a *Account) start(end ended, to, text string, options []SendOption) (C.uin
 		id:          pinned.text(chosen.id),
 	}
 	settings.struct_size = C.uint32_t(unsafe.Sizeof(settings))
+	var draft C.sp_draft
+	draft.struct_size = C.uint32_t(unsafe.Sizeof(draft))
+	content.fill(&draft, &pinned)
 	waiting := cgo.NewHandle(end)
 	var op C.uint64_t
 	var object *C.sp_error
-	status := C.sp_go_send_text(a.handle, pinned.text(to), pinned.text(text), &settings,
+	status := C.sp_go_send(a.handle, pinned.text(to), &draft, &settings,
 		C.uintptr_t(waiting), &op, &object)
 	err := a.failure(status, object)
 	if err != nil {

@@ -70,6 +70,11 @@ type AccountConfig struct {
 	// sent.
 	ReportingTokens bool
 
+	// Proxy is what all connections of the account go through: http://, socks5:// or socks5h://, then
+	// [user:password@]host[:port]. Empty to connect directly.
+	Proxy   string
+	Browser Browser // what the phone shows the device runs in
+
 	EventCapacity uint32 // events that wait for a slow host before they are dropped and counted
 	MaxPending    uint32 // sends without an outcome; more are refused with [CodeOutboxFull]
 	// TimelockDocuments and CappingDocuments replace the known ids of the GraphQL documents, newest
@@ -77,6 +82,18 @@ type AccountConfig struct {
 	TimelockDocuments []string
 	CappingDocuments  []string
 }
+
+// Browser is what a linked device runs in, as the phone shows it.
+type Browser int32
+
+// The browsers.
+const (
+	BrowserChrome  Browser = C.SP_BROWSER_CHROME
+	BrowserFirefox Browser = C.SP_BROWSER_FIREFOX
+	BrowserEdge    Browser = C.SP_BROWSER_EDGE
+	BrowserOpera   Browser = C.SP_BROWSER_OPERA
+	BrowserSafari  Browser = C.SP_BROWSER_SAFARI
+)
 
 // Account opens the account in the slot name, 1 to 64 characters of A-Z a-z 0-9 . _ -. It stays
 // offline until [Account.Connect].
@@ -96,6 +113,8 @@ func (e *Engine) Account(name string, config AccountConfig) (*Account, error) {
 		clock_tolerance:    C.int64_t(config.ClockTolerance / time.Second),
 		max_pending:        C.uint32_t(config.MaxPending),
 		reporting_tokens:   flag(&config.ReportingTokens),
+		proxy:              pinned.text(config.Proxy),
+		browser:            C.int32_t(config.Browser),
 	}
 	settings.struct_size = C.uint32_t(unsafe.Sizeof(settings))
 	for i, part := range config.Version {
