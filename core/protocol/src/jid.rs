@@ -183,6 +183,11 @@ impl Jid {
         &self.user
     }
 
+    /// [`Jid::user_part`], to be copied.
+    pub const fn user_id(&self) -> &User {
+        &self.user
+    }
+
     /// The device number; 0 is the primary device (the phone).
     pub const fn device_part(&self) -> u16 {
         self.device
@@ -258,7 +263,7 @@ impl Jid {
 
     /// The official announcements account, `0@s.whatsapp.net` (or `0@c.us`).
     pub fn is_psa(&self) -> bool {
-        &*self.user == "0" && matches!(self.server, Server::Pn | Server::LegacyPn)
+        self.user.as_bytes() == b"0" && matches!(self.server, Server::Pn | Server::LegacyPn)
     }
 
     /// A bot: server `bot`, or a phone number in the two reserved ranges
@@ -267,12 +272,11 @@ impl Jid {
         if self.server == Server::Bot {
             return true;
         }
-        let digits_after = |prefix: &str, count: usize| {
-            self.user
-                .strip_prefix(prefix)
-                .is_some_and(|rest| rest.len() == count && rest.bytes().all(|b| b.is_ascii_digit()))
+        let digits_after = |prefix: &[u8], count: usize| {
+            let rest = self.user.as_bytes().strip_prefix(prefix);
+            rest.is_some_and(|rest| rest.len() == count && rest.iter().all(u8::is_ascii_digit))
         };
-        self.is_pn() && (digits_after("1313555", 4) || digits_after("131655500", 2))
+        self.is_pn() && (digits_after(b"1313555", 4) || digits_after(b"131655500", 2))
     }
 
     /// The full text. Named so that a reader sees where personal data leaves.

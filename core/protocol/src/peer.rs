@@ -21,9 +21,9 @@ impl PeerKey {
         if !jid.is_user() {
             None
         } else if jid.is_lid() {
-            Some(Self::Lid(jid.user_part().into()))
+            Some(Self::Lid(jid.user_id().clone()))
         } else {
-            Some(Self::Pn(jid.user_part().into()))
+            Some(Self::Pn(jid.user_id().clone()))
         }
     }
 
@@ -33,7 +33,7 @@ impl PeerKey {
             Self::Lid(user) => (user, true),
             Self::Pn(user) => (user, false),
         };
-        jid.is_user() && jid.is_lid() == lid && jid.user_part() == &**user
+        jid.is_user() && jid.is_lid() == lid && jid.user_id() == user
     }
 
     /// The bare account JID.
