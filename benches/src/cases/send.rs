@@ -3,6 +3,8 @@
 
 use std::path::Path;
 
+use sendpath_protocol::crypto::symmetric::aes256_gcm_seal;
+use sendpath_protocol::effect::Effect;
 use sendpath_protocol::txn::{Batch, MemoryStore, Store};
 use sendpath_storage::open;
 use tempfile::TempDir;
@@ -27,6 +29,7 @@ pub(crate) fn cases() -> Vec<Case> {
         row("send step + commit, memory", STEP, 1, |_| {
             committed(Box::new(MemoryStore::default()), ())
         }),
+        row("send step to sealed frame", STEP, 1, to_frame),
         row(SQLITE, STEP, 1, |folder| {
             let (file, store) = sqlite(folder);
             committed(store, file)
@@ -41,6 +44,28 @@ fn no_commit(_: &Path) -> Operation {
     each(move |meter| {
         let step = meter.measure(|| linked.send(&store));
         step.commit(&mut store, &linked.fence).unwrap();
+        linked.accept(&mut store);
+    })
+}
+
+/// Up to the bytes for the socket, with a store that costs nothing.
+fn to_frame(_: &Path) -> Operation {
+    let mut store = MemoryStore::default();
+    let mut linked = Linked::new(&mut store, 0);
+    each(move |meter| {
+        meter.measure(|| {
+            let step = linked.send(&store);
+            let effects = step.commit(&mut store, &linked.fence).unwrap();
+            let frames = effects.iter().filter_map(|effect| match effect {
+                Effect::Transmit(stanza) => Some(&*stanza.0),
+                _ => None,
+            });
+            let sealed: Vec<_> = frames
+                .map(|frame| aes256_gcm_seal(&[1; 32], &[0; 12], &[], frame))
+                .collect();
+            assert_eq!(sealed.len(), 1);
+            sealed
+        });
         linked.accept(&mut store);
     })
 }
