@@ -63,7 +63,7 @@ fn to_frame(_: &Path) -> Operation {
             let sealed: Vec<_> = frames
                 .map(|frame| aes256_gcm_seal(&[1; 32], &[0; 12], &[], frame))
                 .collect();
-            assert_eq!(sealed.len(), 1);
+            assert!(!sealed.is_empty());
             sealed
         });
         linked.accept(&mut store);
