@@ -24,6 +24,11 @@ pub enum Event {
         /// When the cycle ends, if known.
         until: Option<UnixSeconds>,
     },
+    /// The server will refuse this build of the web client from a time on: update before.
+    ClientExpires {
+        /// When; `None` when the announcement was withdrawn.
+        at: Option<UnixSeconds>,
+    },
     /// Logged in; sending works.
     Connected,
     /// The connection ended.
@@ -246,24 +251,77 @@ pub enum DisconnectReason {
     KeepAliveTimeout,
     /// The transport ended or could not be opened.
     Network(String),
+    /// The account does not take part in multi-device any more; only its owner can change that, on
+    /// the phone.
+    NotMultiDevice,
     /// This build of the web client is too old for the server.
     OutdatedClient,
+    /// The server refuses the login, for a reason that waiting does not mend.
+    Refused {
+        /// The failure's number, if it had one.
+        code: Option<u16>,
+    },
     /// The same credentials connected elsewhere.
     Replaced,
     /// The server asked for a restart.
     Restart,
-    /// Any other failure or stream error, by number if it had one.
+    /// The server is in trouble, or ended the connection for a reason of its own.
     Server {
         /// The number.
         code: Option<u16>,
     },
     /// The host closed it.
     Stopped,
+    /// The server took the link away by itself, not the account's owner: stream error 516.
+    Expelled {
+        /// The stream error number.
+        code: u16,
+    },
     /// The phone or the account's owner removed this device.
     Unlinked {
         /// The failure or stream error number, if there was one.
         code: Option<u16>,
     },
+}
+
+/// What is to be done after a connection ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Remedy {
+    /// Nothing: it connects again by itself.
+    Automatic,
+    /// The host decides when to connect again; the same may happen then.
+    ConnectAgain,
+    /// Link the device again: its credentials are deleted.
+    LinkAgain,
+    /// The account's owner must look at the phone: the account is locked or banned, or links are
+    /// switched off.
+    SeePhone,
+    /// Use a newer build of the web client: [`DeviceConfig::version`](crate::config::DeviceConfig).
+    UpdateClient,
+    /// Nothing before that time: it connects then by itself.
+    WaitUntil(UnixSeconds),
+}
+
+impl DisconnectReason {
+    /// What is to be done.
+    pub fn remedy(&self) -> Remedy {
+        match self {
+            Self::Banned {
+                until: Some(until), ..
+            } => Remedy::WaitUntil(*until),
+            Self::Banned { .. } | Self::NotMultiDevice => Remedy::SeePhone,
+            Self::Expelled { .. } | Self::Unlinked { .. } => Remedy::LinkAgain,
+            Self::Fault(_)
+            | Self::Handshake(_)
+            | Self::KeepAliveTimeout
+            | Self::Network(_)
+            | Self::Restart
+            | Self::Server { .. } => Remedy::Automatic,
+            Self::OutdatedClient => Remedy::UpdateClient,
+            Self::Refused { .. } | Self::Replaced | Self::Stopped => Remedy::ConnectAgain,
+        }
+    }
 }
 
 impl From<LinkError> for DisconnectReason {

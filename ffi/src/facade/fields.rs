@@ -128,13 +128,16 @@ impl Fields {
                 detail,
                 until,
             } => ("banned", Some(code), detail, until, None),
+            DisconnectReason::Expelled { code } => ("expelled", Some(code), None, None, None),
             DisconnectReason::Fault(fault) => ("fault", None, None, None, Some(fault.to_string())),
             DisconnectReason::Handshake(error) => {
                 ("handshake", None, None, None, Some(error.to_string()))
             }
             DisconnectReason::KeepAliveTimeout => ("keep_alive_timeout", None, None, None, None),
             DisconnectReason::Network(text) => ("network", None, None, None, Some(text)),
+            DisconnectReason::NotMultiDevice => ("not_multi_device", None, None, None, None),
             DisconnectReason::OutdatedClient => ("outdated_client", None, None, None, None),
+            DisconnectReason::Refused { code } => ("refused", code, None, None, None),
             DisconnectReason::Replaced => ("replaced", None, None, None, None),
             DisconnectReason::Restart => ("restart", None, None, None, None),
             DisconnectReason::Server { code } => ("server", code, None, None, None),

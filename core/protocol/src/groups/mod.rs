@@ -19,7 +19,7 @@ use crate::error::StoreError;
 use crate::jid::{Jid, Server};
 use crate::peer::PeerKey;
 use crate::time::UnixSeconds;
-use crate::txn::{Namespace, Scope, Txn};
+use crate::txn::{Key, Namespace, Record, Scope, Txn};
 use crate::wap::Node;
 
 pub use notify::{Change, Notice, apply};
@@ -33,6 +33,9 @@ pub const MAX_AGE: i64 = 24 * 3600;
 /// group whose hash we never match (members of a kind that we do not know) must not cost a query for
 /// each message.
 const DOUBT_PAUSE: i64 = 3600;
+
+/// Rows that are read at a time.
+const PAGE: usize = 200;
 
 /// Which names a group's stanzas use.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -202,6 +205,29 @@ pub fn doubt(txn: &mut Txn<'_>, slot: &Scope, group: &Jid) -> Result<(), StoreEr
         txn.put(slot, group.reveal(), &known);
     }
     Ok(())
+}
+
+/// All metadata may be wrong.
+///
+/// # Errors
+/// What the store says.
+pub fn doubt_all(txn: &mut Txn<'_>, slot: &Scope) -> Result<(), StoreError> {
+    let mut after = None;
+    loop {
+        let rows = txn.scan(slot, Namespace::Groups, b"", after.as_deref(), PAGE)?;
+        let full = rows.len() == PAGE;
+        for (id, row) in rows {
+            // A damaged row is asked for as well.
+            if let Ok(mut known) = Group::from_row(&row) {
+                known.fetched = UnixSeconds(0);
+                txn.put_row(Key::new(slot, Namespace::Groups, &id), known.to_row());
+            }
+            after = Some(id);
+        }
+        if !full {
+            return Ok(());
+        }
+    }
 }
 
 /// The server counts other devices than we do. Gives the members whose device lists are to be asked

@@ -45,7 +45,7 @@ impl Ending {
     /// What a `<failure>` says; `now` is where a ban's duration starts.
     pub fn failure(node: &Node, now: UnixSeconds) -> Self {
         let Some(reason) = node.number::<u16>("reason") else {
-            return Self::keep(DisconnectReason::Server { code: None }, Reconnect::Stop);
+            return Self::keep(DisconnectReason::Refused { code: None }, Reconnect::Stop);
         };
         let server = DisconnectReason::Server { code: Some(reason) };
         match reason {
@@ -58,7 +58,10 @@ impl Ending {
             }),
             405 => Self::keep(DisconnectReason::OutdatedClient, Reconnect::Stop),
             500 | 503 => Self::keep(server, Reconnect::Backoff),
-            _ => Self::keep(server, Reconnect::Stop),
+            _ => {
+                let code = Some(reason);
+                Self::keep(DisconnectReason::Refused { code }, Reconnect::Stop)
+            }
         }
     }
 
@@ -77,7 +80,7 @@ impl Ending {
             Some(409) => Self::keep(DisconnectReason::Replaced, Reconnect::Stop),
             Some(429) => Self::keep(server, Reconnect::BackoffPenalty),
             Some(515) => Self::stream_end(),
-            Some(516) => Self::unlink(DisconnectReason::Unlinked { code }),
+            Some(code @ 516) => Self::unlink(DisconnectReason::Expelled { code }),
             // A bare 401 lands here too: if the device is gone, the next login says so, and only
             // a certain answer may cost the credentials.
             _ => Self::keep(server, Reconnect::Backoff),
@@ -108,6 +111,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::event::Remedy;
 
     const NOW: UnixSeconds = UnixSeconds(1_790_000_000);
 
@@ -143,11 +147,28 @@ mod tests {
                     until: None,
                 },
                 405 => DisconnectReason::OutdatedClient,
-                other => DisconnectReason::Server {
+                500 | 503 => DisconnectReason::Server {
+                    code: u16::try_from(reason).ok(),
+                },
+                other => DisconnectReason::Refused {
                     code: u16::try_from(other).ok(),
                 },
             };
             assert_eq!(ending.reason, told, "reason {reason}");
+            assert_eq!(ending.reason.remedy(), remedy_of(&row), "reason {reason}");
+        }
+    }
+
+    /// What the table's own words ask for.
+    fn remedy_of(row: &Value) -> Remedy {
+        match row["name"].as_str().unwrap() {
+            "LoggedOut" => Remedy::LinkAgain,
+            "TempBanned" | "MainDeviceGone / AccountLocked" | "UnknownLogout / Banned" => {
+                Remedy::SeePhone
+            }
+            "ClientOutdated" => Remedy::UpdateClient,
+            _ if row["auto_reconnect"] == true => Remedy::Automatic,
+            _ => Remedy::ConnectAgain,
         }
     }
 
@@ -158,8 +179,10 @@ mod tests {
             .attr("code", "101")
             .attr("expire", "21600");
         let until = UnixSeconds(NOW.0 + 21_600);
+        let ending = Ending::failure(&node, NOW);
+        assert_eq!(ending.reason.remedy(), Remedy::WaitUntil(until));
         assert_eq!(
-            Ending::failure(&node, NOW),
+            ending,
             Ending {
                 reason: DisconnectReason::Banned {
                     code: 402,
@@ -211,25 +234,41 @@ mod tests {
         assert_eq!(rows.len(), 12);
         for row in rows {
             let name = row["name"].as_str().unwrap();
-            let (reconnect, delete) = match name {
-                "force login / restart required" => (Now, false),
-                "force logout" | "companion unlinked" => (Stop, true),
-                "another connection with the same keys" | "conflict" => (Stop, false),
-                "rate limited" => (BackoffPenalty, false),
+            let code = row["code"]
+                .as_u64()
+                .map(|code| u16::try_from(code).unwrap());
+            let server = DisconnectReason::Server { code };
+            let (reason, reconnect, remedy) = match name {
+                "force login / restart required" => {
+                    (DisconnectReason::Restart, Now, Remedy::Automatic)
+                }
+                "force logout" => {
+                    let reason = DisconnectReason::Expelled { code: 516 };
+                    (reason, Stop, Remedy::LinkAgain)
+                }
+                "companion unlinked" => {
+                    (DisconnectReason::Unlinked { code }, Stop, Remedy::LinkAgain)
+                }
+                "another connection with the same keys" | "conflict" => {
+                    (DisconnectReason::Replaced, Stop, Remedy::ConnectAgain)
+                }
+                "rate limited" => (server, BackoffPenalty, Remedy::Automatic),
                 "service unavailable"
                 | "CAT expired (Messenger)"
                 | "CAT invalid (Messenger)"
                 | "an un-acked stanza is owed"
                 | "malformed frame"
-                | "server side" => (Backoff, false),
+                | "server side" => (server, Backoff, Remedy::Automatic),
                 other => panic!("no expectation for {other}"),
             };
             let ending = Ending::stream_error(&stream_error_of(&row));
             assert_eq!(
                 (ending.reconnect, ending.delete_credentials),
-                (reconnect, delete),
+                (reconnect, remedy == Remedy::LinkAgain),
                 "{name}"
             );
+            assert_eq!(ending.reason.remedy(), remedy, "{name}");
+            assert_eq!(ending.reason, reason, "{name}");
         }
     }
 
