@@ -38,6 +38,8 @@ pub struct DeviceRecord {
     pub registration_id: u32,
     /// The current signed prekey; its private half is a row of its own.
     pub signed_prekey: SignedPreKey,
+    /// The one that follows, from when it is made until the server has it.
+    pub rotation: Option<Rotation>,
     /// Shared with the phone through the QR code; proves that the phone has seen it.
     pub adv_secret: Secret<32>,
     /// Id of the next one-time prekey to make: 24 bits, never 0.
@@ -59,6 +61,15 @@ pub struct KeyRange {
     pub first: u32,
     /// How many.
     pub count: u32,
+}
+
+/// A change of the signed prekey that the server has not confirmed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Rotation {
+    /// The next key; its private half is a row of its own.
+    pub key: SignedPreKey,
+    /// When the server is asked (again) to take it.
+    pub at: UnixSeconds,
 }
 
 /// The public side of our signed prekey.
@@ -203,6 +214,7 @@ impl DeviceRecord {
                 signature: signed.signature,
                 created: signed.created,
             },
+            rotation: None,
             adv_secret: Secret::random(cx.rng),
             next_prekey_id: 1,
             upload: None,

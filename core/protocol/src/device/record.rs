@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use crate::crypto::curve::{KeyPair, PrivateKey, PublicKey};
-use crate::device::{DeviceRecord, KeyRange, Link, Paired, SignedPreKey};
+use crate::device::{DeviceRecord, KeyRange, Link, Paired, Rotation, SignedPreKey};
 use crate::secret::Secret;
 use crate::time::{ServerClock, UnixSeconds};
 use crate::txn::{Namespace, Record};
@@ -18,6 +18,7 @@ impl Record for DeviceRecord {
             identity,
             registration_id,
             signed_prekey,
+            rotation,
             adv_secret,
             next_prekey_id,
             upload,
@@ -37,6 +38,7 @@ impl Record for DeviceRecord {
             next_prekey_id: *next_prekey_id,
             upload_first: upload.map(|keys| keys.first),
             upload_count: upload.map(|keys| keys.count),
+            rotation: rotation.as_ref().map(RotationRow::from),
             clock_skew: clock.skew(),
             routing: routing.clone(),
             paired: match link {
@@ -66,6 +68,7 @@ impl Record for DeviceRecord {
                 signature: row.signed_prekey_signature.as_slice().try_into().ok()?,
                 created: UnixSeconds(row.signed_prekey_created),
             },
+            rotation: row.rotation.as_ref().and_then(RotationRow::read),
             adv_secret: Secret::from_slice(&row.adv_secret)?,
             next_prekey_id: row.next_prekey_id,
             upload: row
@@ -111,6 +114,50 @@ struct DeviceRow {
     upload_first: Option<u32>,
     #[prost(uint32, optional, tag = "14")]
     upload_count: Option<u32>,
+    #[prost(message, optional, tag = "15")]
+    rotation: Option<RotationRow>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct RotationRow {
+    #[prost(uint32, tag = "1")]
+    id: u32,
+    #[prost(bytes = "vec", tag = "2")]
+    public: Vec<u8>,
+    #[prost(bytes = "vec", tag = "3")]
+    signature: Vec<u8>,
+    #[prost(int64, tag = "4")]
+    created: i64,
+    #[prost(int64, tag = "5")]
+    at: i64,
+}
+
+impl From<&Rotation> for RotationRow {
+    fn from(rotation: &Rotation) -> Self {
+        let Rotation { key, at } = rotation;
+        Self {
+            id: key.id,
+            public: key.public.as_bytes().to_vec(),
+            signature: key.signature.to_vec(),
+            created: key.created.0,
+            at: at.0,
+        }
+    }
+}
+
+impl RotationRow {
+    /// A damaged one counts as none: another key is made.
+    fn read(&self) -> Option<Rotation> {
+        Some(Rotation {
+            key: SignedPreKey {
+                id: self.id,
+                public: PublicKey::from_raw(&self.public)?,
+                signature: self.signature.as_slice().try_into().ok()?,
+                created: UnixSeconds(self.created),
+            },
+            at: UnixSeconds(self.at),
+        })
+    }
 }
 
 impl DeviceRow {
@@ -231,6 +278,13 @@ pub(super) mod tests {
         assert_eq!(DeviceRecord::from_row(&device.to_row()), Ok(device.clone()));
         device.link = Link::Paired(Box::new(paired()));
         device.routing = Some(vec![9]);
+        device.rotation = Some(Rotation {
+            key: SignedPreKey {
+                id: 2,
+                ..device.signed_prekey.clone()
+            },
+            at: UnixSeconds(7),
+        });
         device.clock = ServerClock::with_skew(-5);
         assert_eq!(DeviceRecord::from_row(&device.to_row()), Ok(device));
     }
@@ -248,6 +302,7 @@ pub(super) mod tests {
                 signature: [4; 64],
                 created: UnixSeconds(6),
             },
+            rotation: None,
             adv_secret: Secret::new([7; 32]),
             next_prekey_id: 813,
             upload: Some(KeyRange { first: 1, count: 3 }),

@@ -2,10 +2,13 @@
 //!
 //! Numbers on the wire are big-endian bytes, keys are raw 32 bytes (spec: "Prekeys", "Sessions").
 
+pub mod digest;
 pub mod fetch;
+pub mod rotate;
 pub mod upload;
 
 use crate::crypto::curve::{KEY_TYPE, PublicKey};
+use crate::signal::keys::MAX_PREKEY_ID;
 use crate::wap::Node;
 
 /// `<type>05</type>`: all keys are Curve25519.
@@ -31,6 +34,11 @@ fn one_time_key(id: u32, key: &PublicKey) -> Node {
 fn signed_key(id: u32, key: &PublicKey, signature: &[u8; 64]) -> Node {
     let signature = Node::new("signature").bytes(*signature);
     Node::new("skey").children([key_id(id), key_value(key), signature])
+}
+
+/// The id behind `id`: 24 bits, never 0.
+const fn next_id(id: u32) -> u32 {
+    if id < MAX_PREKEY_ID { id + 1 } else { 1 }
 }
 
 fn key_id(id: u32) -> Node {

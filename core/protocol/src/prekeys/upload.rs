@@ -14,8 +14,8 @@ use crate::crypto::curve::KeyPair;
 use crate::device::{DeviceRecord, KeyRange};
 use crate::error::Fault;
 use crate::jid::Jid;
-use crate::prekeys::{identity, key_type, one_time_key, registration, signed_key};
-use crate::signal::keys::{MAX_PREKEY_ID, PreKeyRecord, prekey_row_id};
+use crate::prekeys::{identity, key_type, next_id, one_time_key, registration, signed_key};
+use crate::signal::keys::{PreKeyRecord, prekey_row_id};
 use crate::txn::{Cx, Namespace, Scope};
 use crate::wap::Node;
 
@@ -96,7 +96,7 @@ pub fn refused(cx: &mut Cx<'_>, slot: &Scope, device: &mut DeviceRecord) {
     let Some(KeyRange { first, count }) = device.upload.take() else {
         return;
     };
-    let ids = core::iter::successors(Some(first), |id| Some(after(*id)));
+    let ids = core::iter::successors(Some(first), |id| Some(next_id(*id)));
     for id in ids.zip(0..count).map(|(id, _)| id) {
         cx.txn.delete(slot, Namespace::PreKey, prekey_row_id(id));
     }
@@ -139,18 +139,15 @@ fn next_key(cx: &mut Cx<'_>, slot: &Scope, device: &mut DeviceRecord) -> PreKeyR
         uploaded: true,
     };
     key.store(&mut cx.txn, slot);
-    device.next_prekey_id = after(key.id);
+    device.next_prekey_id = next_id(key.id);
     key
-}
-
-const fn after(id: u32) -> u32 {
-    if id < MAX_PREKEY_ID { id + 1 } else { 1 }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::device::{Link, Paired};
+    use crate::signal::keys::MAX_PREKEY_ID;
     use crate::testkit::Bench;
 
     fn device(bench: &mut Bench, server_has_prekeys: bool) -> DeviceRecord {

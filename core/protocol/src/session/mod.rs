@@ -13,6 +13,7 @@ mod appstate;
 mod composing;
 mod group;
 mod history;
+mod ib;
 mod input;
 mod media;
 mod newsletter;
@@ -33,6 +34,7 @@ mod roster;
 mod route;
 mod sending;
 mod source;
+mod upkeep;
 
 use std::collections::BTreeMap;
 
@@ -83,6 +85,8 @@ pub struct Session {
     offline_queue: OfflineQueue,
     /// Receipts of the backlog that have not left.
     receipts: Receipts,
+    /// Connections in a row that did not come up although we gave routing bytes.
+    routing_failures: u8,
     /// When an unanswered login is given up.
     login_deadline: Option<Mono>,
     sends: Vec<Outgoing>,
@@ -101,6 +105,7 @@ pub struct Session {
     bases: retry::Bases,
     rekeys: Vec<rekey::Rekey>,
     requests: requests::Requests,
+    upkeep: upkeep::Upkeep,
     media: media::Media,
     history: history::Parts,
     app_state: AppState,
@@ -140,6 +145,7 @@ impl Session {
                 keepalive: None,
                 offline_queue: OfflineQueue::default(),
                 receipts: Receipts::default(),
+                routing_failures: 0,
                 login_deadline: None,
                 sends: Vec::new(),
                 outbox,
@@ -152,6 +158,7 @@ impl Session {
                 bases: retry::Bases::default(),
                 rekeys: Vec::new(),
                 requests: requests::Requests::default(),
+                upkeep: upkeep::Upkeep::default(),
                 media: media::Media::default(),
                 history: history::Parts::load(&cx.txn, &slot)?,
                 app_state: AppState::default(),
@@ -288,6 +295,7 @@ impl Session {
             self.history.deadline(),
             self.account.as_ref().and_then(Account::deadline),
             self.app_state.deadline(),
+            self.upkeep.deadline(),
             self.placeholders.deadline(self.phase == Phase::Online),
         ]
         .into_iter()
@@ -372,6 +380,7 @@ impl Session {
         self.tick_history(cx)?;
         self.tick_placeholders(cx)?;
         self.tick_account(cx)?;
+        self.tick_upkeep(cx)?;
         self.app_state.tick(cx, &self.slot)?;
         self.progress(cx)
     }
@@ -405,6 +414,9 @@ impl Session {
 
     /// The connection ended by itself, or could not be opened.
     fn lost(&mut self, cx: &mut Cx<'_>, reason: DisconnectReason) -> Result<(), Fault> {
+        if self.phase == Phase::Offline && reason != DisconnectReason::Stopped {
+            self.routing_failed(cx);
+        }
         self.offline(cx)?;
         cx.effect(Event::Disconnected { reason });
         Ok(())
@@ -423,6 +435,7 @@ impl Session {
             account.disconnected();
         }
         self.app_state.disconnected();
+        self.upkeep.disconnected();
         self.key_questions = peer::KeyQuestions::default();
         self.placeholders.disconnected(cx.now.mono);
         for purpose in self.iqs.drain() {

@@ -4,9 +4,8 @@ use crate::devices::{Notification, OwnList};
 use crate::error::Fault;
 use crate::peer::{DeviceAddress, PeerKey};
 use crate::prekeys;
-use crate::session::{Phase, Purpose, Session};
+use crate::session::Session;
 use crate::stream::ack;
-use crate::stream::iq::IqEnd;
 use crate::txn::Cx;
 use crate::wap::Node;
 use crate::{devices, signal};
@@ -39,6 +38,9 @@ impl Session {
     fn keys_notice(&mut self, cx: &mut Cx<'_>, node: &Node) -> Result<(), Fault> {
         if let Some(left) = prekeys::upload::count(node) {
             self.top_up(cx, left)?;
+        }
+        if node.find("digest").is_some() {
+            self.ask_digest(cx);
         }
         if node.find("identity").is_some()
             && let Some(from) = node.address("from")
@@ -84,47 +86,5 @@ impl Session {
             }
         }
         Ok(())
-    }
-
-    /// After login: does the server still have keys of ours?
-    pub(super) fn check_prekeys(&mut self, cx: &mut Cx<'_>) {
-        self.ask(cx, prekeys::upload::count_query(), Purpose::Count);
-    }
-
-    pub(super) fn counted(&mut self, cx: &mut Cx<'_>, end: &IqEnd) -> Result<(), Fault> {
-        match end.result().and_then(prekeys::upload::count) {
-            Some(left) => self.top_up(cx, left),
-            None => Ok(()),
-        }
-    }
-
-    pub(super) fn top_up(&mut self, cx: &mut Cx<'_>, left: u32) -> Result<(), Fault> {
-        let uploading = self
-            .iqs
-            .purposes()
-            .any(|purpose| matches!(purpose, Purpose::Upload));
-        if uploading {
-            return Ok(());
-        }
-        if let Some(request) = prekeys::upload::top_up(cx, &self.slot, &mut self.device, left)? {
-            self.ask(cx, request, Purpose::Upload);
-        }
-        Ok(())
-    }
-
-    /// An upload ended; the one of the first login opens the way.
-    pub(super) fn uploaded(&mut self, cx: &mut Cx<'_>, end: &IqEnd) -> Result<(), Fault> {
-        match end {
-            IqEnd::Result(_) => prekeys::upload::succeeded(cx, &self.slot, &mut self.device),
-            IqEnd::Error { .. } => prekeys::upload::refused(cx, &self.slot, &mut self.device),
-            // The server may have taken them: they stay.
-            IqEnd::Disconnected | IqEnd::Timeout => {}
-        }
-        match (self.phase, end) {
-            (Phase::Authenticating, IqEnd::Error { .. } | IqEnd::Result(_) | IqEnd::Timeout) => {
-                self.activate(cx)
-            }
-            _ => Ok(()),
-        }
     }
 }

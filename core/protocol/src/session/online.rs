@@ -1,4 +1,4 @@
-//! From the handshake to a working session, and the `<ib>` side channel.
+//! From the handshake to a working session, and to its end.
 //!
 //! ```text
 //! handshake -> <success t lid/> -> <iq xmlns="passive"><active/></iq> -> outbox again, new sends
@@ -28,6 +28,7 @@ const LOGIN: Millis = Millis::from_secs(30);
 impl Session {
     pub(super) fn established(&mut self, cx: &mut Cx<'_>) {
         self.attempts = self.attempts.saturating_add(1);
+        self.routing_failures = 0;
         if self.device.paired().is_some() {
             self.phase = Phase::Authenticating;
             self.login_deadline = Some(cx.now.mono.plus(LOGIN));
@@ -80,30 +81,6 @@ impl Session {
         self.progress(cx)
     }
 
-    /// `<ib>`: announcements of the server that expect no answer by id.
-    pub(super) fn info(&mut self, cx: &mut Cx<'_>, info: &Node) -> Result<(), Fault> {
-        for child in info.nodes() {
-            match &*child.tag {
-                "offline" => self.offline_ended(cx)?,
-                "offline_preview" if self.offline_queue.announced(child, cx.now.mono) => {
-                    self.backlog(cx, true);
-                    self.transmit(cx, &offline::batch());
-                }
-                "offline_preview" => self.offline_ended(cx)?,
-                "dirty" => self.dirty(cx, child)?,
-                "edge_routing" => {
-                    self.device.routing = child
-                        .find("routing_info")
-                        .and_then(Node::payload)
-                        .map(<[u8]>::to_vec);
-                    self.save_device(cx);
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
     pub(super) fn tick_offline_queue(&mut self, cx: &mut Cx<'_>) -> Result<(), Fault> {
         match self.offline_queue.tick(cx.now.mono) {
             offline::Due::Batch => {
@@ -116,38 +93,17 @@ impl Session {
         Ok(())
     }
 
-    fn offline_ended(&mut self, cx: &mut Cx<'_>) -> Result<(), Fault> {
+    pub(super) fn offline_ended(&mut self, cx: &mut Cx<'_>) -> Result<(), Fault> {
         self.offline_queue.ended();
         self.send_receipts(cx);
         self.backlog(cx, false);
         self.tick_account(cx)
     }
 
-    fn backlog(&mut self, cx: &Cx<'_>, open: bool) {
+    pub(super) fn backlog(&mut self, cx: &Cx<'_>, open: bool) {
         if let Some(account) = &mut self.account {
             account.backlog(cx, open);
         }
-    }
-
-    /// The server marked what changed while it did not tell us; the mark goes when we know it.
-    fn dirty(&mut self, cx: &mut Cx<'_>, dirty: &Node) -> Result<(), Fault> {
-        let Some(kind) = dirty.text("type") else {
-            return Ok(());
-        };
-        let app_state = kind == "syncd_app_state";
-        let clean = Node::new("clean")
-            .attr("type", kind.into_owned())
-            .maybe("timestamp", dirty.text("timestamp").map(|t| t.into_owned()));
-        let request = Node::new("iq")
-            .attr("xmlns", "urn:xmpp:whatsapp:dirty")
-            .attr("type", "set")
-            .jid("to", Jid::whatsapp())
-            .child(clean);
-        if app_state {
-            return self.app_state.dirty(cx, &self.slot, request);
-        }
-        self.ask(cx, request, Purpose::Ping);
-        Ok(())
     }
 
     /// Unlinks this device: tells the server if there is a connection, deletes the credentials

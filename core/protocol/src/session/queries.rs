@@ -28,6 +28,8 @@ pub(super) enum Purpose {
     AppState(Vec<Collection>),
     /// Number of one-time keys the server still has.
     Count,
+    /// A digest of our keys.
+    Digest,
     /// The metadata of this group.
     Group(Jid),
     /// Bundles of these devices.
@@ -46,6 +48,8 @@ pub(super) enum Purpose {
     Request(Asked),
     /// An answer that only shows that the server is there, or that nobody needs.
     Ping,
+    /// A new signed prekey.
+    Rotate,
     /// An upload of one-time keys.
     Upload,
 }
@@ -65,6 +69,8 @@ impl Session {
                 self.app_state.answered(cx, &self.slot, &asked, &end, now)?;
             }
             Purpose::Count => self.counted(cx, &end)?,
+            Purpose::Digest => self.digested(cx, &end)?,
+            Purpose::Rotate => self.rotated(cx, &end)?,
             Purpose::Account(purpose) => {
                 let now = self.server_now(cx);
                 if let Some(account) = &mut self.account {
