@@ -450,14 +450,6 @@ mod tests {
                 },
             ),
             (
-                r#"{"cmd":"fail_login","reason":402,"code":101,"expire":60}"#,
-                Command::FailLogin(Failure {
-                    reason: 402,
-                    code: Some(101),
-                    expire: Some(60),
-                }),
-            ),
-            (
                 r#"{"cmd":"wait_for","condition":{"logins":{"count":2}}}"#,
                 Command::WaitFor {
                     condition: Condition::Logins { count: 2 },
