@@ -65,6 +65,10 @@ lint: setup ## formatting, lints, documentation
 bench: setup ## figures: name and nanoseconds, instructions where the machine can count them
 	@$(CARGO) run --quiet --release --locked -p sendpath-bench
 
+.PHONY: soak
+soak: setup ## 100 accounts with faults, flat memory, nothing lost: HOURS=n or MINUTES=n, 30 minutes else
+	$(CARGO) run --quiet --locked -p sendpath-soak -- $(or $(if $(HOURS),$(shell expr $(HOURS) \* 60)),$(MINUTES),30)
+
 SECONDS_EACH := $(or $(SECONDS),60)
 .PHONY: fuzz
 fuzz: setup ## bytes of others, made up: SECONDS=1200 for each target, TARGETS="wap pb"; docs/fuzzing.md

@@ -79,6 +79,8 @@ pub(super) struct PeerKeyState {
     pub(super) id: u32,
     pub(super) signing: PublicKey,
     pub(super) chain: ChainKey,
+    /// Where the device's first word of this key was. What is before it was never readable.
+    pub(super) first: u32,
     /// Oldest first.
     pub(super) skipped: Vec<(u32, Seed)>,
 }
@@ -91,6 +93,7 @@ impl PeerKeys {
             None => PeerKeyState {
                 id: told.id,
                 signing: told.signing,
+                first: told.iteration,
                 chain: ChainKey {
                     index: told.iteration,
                     key: told.chain,
@@ -143,6 +146,10 @@ impl PeerKeyState {
     fn decrypt(&mut self, message: &Received<'_>) -> Result<Vec<u8>, DecryptError> {
         if !message.is_signed_by(&self.signing) {
             return Err(DecryptError::InvalidSignature);
+        }
+        // It did not come before, so it must not be taken for a repeated one and be forgotten.
+        if message.iteration < self.first {
+            return Err(DecryptError::NoSenderKey);
         }
         let seed = self.chain.take(&mut self.skipped, message.iteration)?;
         let keys = MessageKeys::from(seed);

@@ -84,6 +84,8 @@ struct StateRow {
     /// Iterations and seeds of the messages that did not come yet.
     #[prost(message, repeated, tag = "4")]
     skipped: Vec<ChainRow>,
+    #[prost(uint32, tag = "5")]
+    first: u32,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -104,6 +106,7 @@ impl From<&PeerKeyState> for StateRow {
             id,
             signing,
             chain,
+            first,
             skipped,
         } = state;
         let skipped = skipped
@@ -114,6 +117,7 @@ impl From<&PeerKeyState> for StateRow {
             signing: signing.as_bytes().to_vec(),
             chain: Some(ChainRow::new(chain.index, &chain.key)),
             skipped: skipped.collect(),
+            first: *first,
         }
     }
 }
@@ -126,6 +130,7 @@ impl StateRow {
             signing: PublicKey::from_raw(&self.signing)?,
             chain: self.chain.as_ref()?.read()?,
             skipped: self.skipped.iter().map(seed).collect::<Option<_>>()?,
+            first: self.first,
         })
     }
 }

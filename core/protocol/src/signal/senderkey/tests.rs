@@ -150,6 +150,18 @@ fn a_key_that_did_not_come_is_asked_for() {
 }
 
 #[test]
+fn what_was_written_before_the_key_came_is_asked_for_and_not_a_duplicate() {
+    let mut key = fresh(3);
+    let before = sealed(&mut key, b"before");
+    let mut member = Member::new(&key);
+    let after = sealed(&mut key, b"after");
+    assert_eq!(member.read(&before), Err(DecryptError::NoSenderKey));
+    assert_eq!(member.read(&after).unwrap(), b"after");
+    assert_eq!(member.read(&before), Err(DecryptError::NoSenderKey));
+    assert_eq!(member.read(&after), Err(DecryptError::Duplicate));
+}
+
+#[test]
 fn keys_of_other_devices_and_groups_open_nothing() {
     let mut key = fresh(1);
     let mut member = Member::new(&key);
@@ -304,7 +316,7 @@ fn the_bytes_of_rows_stay_as_they_are() {
     );
     let mut peer = PeerKeys::default();
     peer.learn(Distribution::parse(&own.distribution()).unwrap());
-    let state = format!("08051220{public}1a2408031220{}", "01".repeat(32));
+    let state = format!("08051220{public}1a2408031220{}2803", "01".repeat(32));
     assert_eq!(
         hex::encode(peer.to_row()),
         format!("010a{:02x}{state}", state.len() / 2)
