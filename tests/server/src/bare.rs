@@ -50,10 +50,19 @@ impl Clone for Bare {
 impl Bare {
     /// A server that nobody has connected to.
     pub fn new(config: &Config) -> Self {
+        let mut world = World::new(config);
+        world.media.host = "media.invalid".into();
         Self {
-            world: World::new(config),
+            world,
             lines: BTreeMap::new(),
         }
+    }
+
+    /// What the media server answers to a GET: status and body.
+    pub fn get(&mut self, url: &str) -> (u16, Vec<u8>) {
+        let (_, rest) = url.split_once("://").unwrap_or(("", url));
+        let path = rest.find('/').map_or("/", |at| &rest[at..]);
+        self.world.media.get(path)
     }
 
     /// Other random bytes from here on.

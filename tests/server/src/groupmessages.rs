@@ -187,11 +187,17 @@ impl World {
                 let told = body.key.as_ref();
                 let told = told.filter(|told| told.group.as_deref() == Some(&*group));
                 let reader = told.and_then(|told| Reader::new(told.key.as_deref()?));
-                let reader = reader.ok_or("no key of this group")?;
-                endpoint
-                    .group_keys
-                    .insert((group.clone(), sender.storage()), reader);
-                Ok(body.text().map(Into::into))
+                let text = body.text().map(Into::into);
+                // A message that is sent again says what it says, also without the key.
+                match reader {
+                    Some(reader) => {
+                        let place = (group.clone(), sender.storage());
+                        endpoint.group_keys.insert(place, reader);
+                    }
+                    None if text.is_none() => return Err("no key of this group".into()),
+                    None => {}
+                }
+                Ok(text)
             });
             failed |= opened.is_err();
             let mut record = record(&enc.kind, opened);
