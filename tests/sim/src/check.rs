@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sendpath_model_server::{Command, Received, Reply};
+use sendpath_protocol::device::DeviceRecord;
+use sendpath_protocol::txn::{Namespace, Reader, Scope, Txn};
 use sendpath_protocol::verdict::Outcome;
 
 use crate::script;
-use crate::world::{CONTACTS, World};
+use crate::world::{CONTACTS, SLOT, TO_GROUP, World};
 
 type Checked = Result<(), String>;
 
@@ -17,6 +19,8 @@ pub(crate) fn all(world: &mut World) -> Checked {
     ends_are_true(world, &unlucky, &arrived)?;
     nothing_acked_is_lost(world)?;
     operations_end_once(world)?;
+    the_phone_is_followed(world)?;
+    nothing_is_left_over(world)?;
     the_newest_token_is_used(world)
 }
 
@@ -56,6 +60,10 @@ fn server_is_content(world: &mut World) -> Checked {
             // What the server said twice is answered twice.
             let twice = world.log.iter().any(|line| line == "a stanza comes twice");
             violations.retain(|violation| !(twice && violation.rule == "answered_twice"));
+            // What leaves again is what left before, under the salt of that time.
+            let salts = world.log.iter().filter(|line| line.contains("'s salt is"));
+            let salted = salts.count() > 1;
+            violations.retain(|violation| !(salted && violation.rule == "token_unknown"));
             match violations.is_empty() {
                 true => Ok(()),
                 false => Err(format!("the server saw {violations:?}")),
@@ -73,7 +81,8 @@ fn arrived(world: &mut World) -> BTreeMap<String, BTreeMap<(String, u16), u32>> 
         let Reply::Received { messages } = world.order(Command::Received { peer }) else {
             continue;
         };
-        let read = |got: &Received| got.error.is_none() && !got.duplicate;
+        // A copy of a group's key says nothing.
+        let read = |got: &Received| got.error.is_none() && !got.duplicate && got.text.is_some();
         for got in messages.into_iter().filter(read) {
             let devices = arrived.entry(got.id).or_default();
             *devices.entry((got.peer, got.device)).or_default() += 1;
@@ -97,12 +106,17 @@ fn ends_are_true(
     arrived: &BTreeMap<String, BTreeMap<(String, u16), u32>>,
 ) -> Checked {
     for (id, ends) in &world.host.ends {
-        let contact = CONTACTS[world.host.sent[id]].0.to_owned();
-        let phone = arrived
-            .get(id.as_str())
-            .and_then(|devices| devices.get(&(contact, 0)))
-            .copied()
-            .unwrap_or(0);
+        let read = |contact: usize| {
+            let contact = CONTACTS[contact].0.to_owned();
+            let devices = arrived.get(id.as_str());
+            let times = devices.and_then(|devices| devices.get(&(contact, 0)));
+            times.copied().unwrap_or(0)
+        };
+        // In the group these two are at all times.
+        let (phone, other) = match world.host.sent[id] {
+            TO_GROUP => (read(0), read(1)),
+            contact => (read(contact), read(contact)),
+        };
         let known: Vec<_> = ends
             .iter()
             .filter(|end| !matches!(end, Outcome::Unknown(_)))
@@ -111,11 +125,14 @@ fn ends_are_true(
             return Err(format!("{id} ended more than once: {ends:?}"));
         }
         match known.first() {
-            Some(Outcome::Accepted { .. }) if phone == 0 && unlucky.contains(id.as_str()) => {}
-            Some(Outcome::Accepted { .. }) if phone != 1 => {
-                return Err(format!("{id} was accepted and read {phone} times"));
+            Some(Outcome::Accepted { .. })
+                if phone.min(other) == 0 && unlucky.contains(id.as_str()) => {}
+            Some(Outcome::Accepted { .. }) if (phone, other) != (1, 1) => {
+                return Err(format!(
+                    "{id} was accepted and read {phone} and {other} times"
+                ));
             }
-            Some(Outcome::Refused(refusal)) if phone != 0 => {
+            Some(Outcome::Refused(refusal)) if phone.max(other) != 0 => {
                 return Err(format!("{id} was refused ({refusal:?}) and read"));
             }
             _ if phone > 1 => return Err(format!("{id} was read {phone} times")),
@@ -137,15 +154,55 @@ fn more_than_once(arrived: &BTreeMap<String, BTreeMap<(String, u16), u32>>) -> C
 
 /// Whatever a contact wrote was answered by now, so the host must have it.
 fn nothing_acked_is_lost(world: &mut World) -> Checked {
+    // One without its key waits for an answer of a phone that may be gone by then.
     let wrote = world.log.iter().filter_map(|line| {
         let (_, id) = line.split_once("writes: Sent { id: \"")?;
-        id.split_once('"').map(|(id, _)| id.to_owned())
+        let (id, _) = id.split_once('"')?;
+        (!line.ends_with("without its key")).then(|| id.to_owned())
     });
     for id in wrote {
         if !world.host.got.contains_key(&id) {
             return Err(format!(
                 "{id} of a contact was answered, and the host never got it"
             ));
+        }
+    }
+    Ok(())
+}
+
+/// Our name is the one that the phone gave us last.
+pub(crate) fn the_phone_is_followed(world: &World) -> Checked {
+    let Some(name) = &world.phone.name else {
+        return Ok(());
+    };
+    let device = DeviceRecord::load(&Txn::reading(&world.store), &Scope::slot(SLOT));
+    let device = device.map_err(|error| error.to_string())?;
+    let known = device.and_then(|device| device.paired()?.push_name.clone());
+    match known.as_ref() == Some(name) {
+        true => Ok(()),
+        false => Err(format!(
+            "the phone says {name}, we are {known:?}: {:?}",
+            world.session.as_ref().map(|s| s.status().app_state)
+        )),
+    }
+}
+
+/// Work that is done leaves no row, and the rest stays within its bounds.
+pub(crate) fn nothing_is_left_over(world: &World) -> Checked {
+    let scope = Scope::slot(SLOT);
+    for (ns, most) in [
+        (Namespace::Outbox, 0),
+        (Namespace::History, 0),
+        (Namespace::Seen, 40),
+        (Namespace::AppStateKey, 12),
+        (Namespace::AppStateIndex, 4),
+        (Namespace::Groups, 1),
+        (Namespace::SenderKey, 16),
+    ] {
+        let rows = world.store.scan(&scope, ns, b"", None, 1_000);
+        let count = rows.map_err(|error| error.to_string())?.len();
+        if count > most {
+            return Err(format!("{count} rows in {ns:?}"));
         }
     }
     Ok(())
@@ -170,6 +227,10 @@ pub(crate) fn fates(world: &mut World, text: &str) -> String {
                 format!("judged: error {:?}, resend {}", judged.error, judged.resend)
             }),
         );
+    }
+    if let Reply::Receipts { receipts } = world.order(Command::Receipts) {
+        let about = receipts.iter().filter(|seen| named(&seen.id));
+        lines.extend(about.map(|seen| format!("answered: {seen:?}")));
     }
     for (pn, ..) in CONTACTS {
         let peer = Some(pn.to_owned());

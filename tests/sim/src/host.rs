@@ -18,6 +18,8 @@ pub(crate) struct Host {
     pub(crate) sent: BTreeMap<MessageId, usize>,
     /// Ids of messages of contacts.
     pub(crate) got: BTreeMap<String, u32>,
+    /// Uploads that wait for leave.
+    tickets: BTreeSet<OpId>,
     /// Operations that ended although nobody waited.
     pub(crate) strays: BTreeSet<OpId>,
 }
@@ -35,6 +37,19 @@ impl Host {
         match self.open.remove(&op) {
             Some(id) => self.ends.entry(id).or_default().push(outcome),
             None => drop(self.strays.insert(op)),
+        }
+    }
+
+    pub(crate) fn upload(&mut self) -> OpId {
+        self.last_op += 1;
+        self.tickets.insert(OpId(self.last_op));
+        OpId(self.last_op)
+    }
+
+    /// Leave to upload, or none.
+    pub(crate) fn reply(&mut self, op: OpId) {
+        if !self.tickets.remove(&op) {
+            self.strays.insert(op);
         }
     }
 
@@ -60,10 +75,11 @@ impl Host {
     /// The program ended: nobody waits any more.
     pub(crate) fn crash(&mut self) {
         self.open.clear();
+        self.tickets.clear();
     }
 
     pub(crate) fn waits(&self) -> usize {
-        self.open.len()
+        self.open.len() + self.tickets.len()
     }
 
     pub(crate) fn any_open(&self) -> Option<OpId> {

@@ -14,6 +14,7 @@
 
 mod check;
 mod host;
+mod phone;
 mod script;
 mod world;
 

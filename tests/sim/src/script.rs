@@ -9,7 +9,8 @@ use sendpath_protocol::time::Millis;
 use sendpath_protocol::txn::CommitFailure;
 use sendpath_protocol::verdict::MessageId;
 
-use crate::world::{CONTACTS, Crash, World};
+use crate::check;
+use crate::world::{CONTACTS, Crash, GROUP, TO_GROUP, World};
 
 /// Actions of one run.
 const LENGTH: usize = 40;
@@ -20,13 +21,16 @@ pub(crate) fn play(world: &mut World) {
         let action = world.dice.roll(100);
         let contact = world.dice.roll(CONTACTS.len());
         match action {
-            0..20 => drop(send(world, contact)),
-            20..28 => write(world, contact),
-            28..31 => note(world, format!("token from {contact}"), |w| w.token(contact)),
-            31..33 => upset(world, contact),
-            33..53 => carry(world),
-            53..65 => wait(world),
-            65..75 => network(world),
+            0..15 => drop(send(world, contact)),
+            15..20 => drop(send(world, TO_GROUP)),
+            20..25 => write(world, contact),
+            25..28 => note(world, format!("token from {contact}"), |w| w.token(contact)),
+            28..30 => upset(world, contact),
+            30..34 => world.group(),
+            34..38 => world.phone(),
+            38..55 => carry(world),
+            55..66 => wait(world),
+            66..75 => network(world),
             75..83 => answers(world),
             83..90 => storage(world),
             90..95 => crash(world),
@@ -42,6 +46,13 @@ pub(crate) fn settle(world: &mut World) -> Result<(), String> {
     world.log.push("settle".into());
     world.crash = None;
     world.store.fail_reads(None);
+    world.order(Command::MediaFaults {
+        statuses: Vec::new(),
+        cut_after: None,
+        renew: false,
+    });
+    // Who changed app state under a fresh key shares it sooner or later.
+    world.order(Command::ShareKeys { account: None });
     world.order(Command::AckMode {
         account: None,
         mode: AckMode::Normal,
@@ -63,10 +74,14 @@ pub(crate) fn settle(world: &mut World) -> Result<(), String> {
             status.outbox == 0 && status.queued == 0
         });
         let met = world.order(answered) == Reply::Waited { met: true };
-        if idle && met && world.online() && world.host.waits() == 0 {
+        let done = check::nothing_is_left_over(world).and(check::the_phone_is_followed(world));
+        if idle && met && done.is_ok() && world.online() && world.host.waits() == 0 {
             return Ok(());
         }
     }
+    // What is left may be the cause.
+    check::nothing_is_left_over(world)?;
+    check::the_phone_is_followed(world)?;
     let status = world.session.as_ref().map(|session| session.status());
     Err(format!(
         "it does not come to rest: {} operations wait, {status:?}",
@@ -79,13 +94,16 @@ fn note(world: &mut World, text: String, act: impl FnOnce(&mut World)) {
     act(world);
 }
 
-/// The host orders a text.
+/// The host orders a text, to a contact or to the group.
 pub(crate) fn send(world: &mut World, contact: usize) -> MessageId {
     let (op, id) = world.host.order(contact);
     world.log.push(format!("send {id} to {contact}"));
     let deadline = (world.dice.roll(8) == 0).then(|| world.now.mono.plus(Millis(5_000)));
     let request = SendRequest {
-        to: Jid::pn(CONTACTS[contact].0),
+        to: match CONTACTS.get(contact) {
+            Some((pn, ..)) => Jid::pn(*pn),
+            None => GROUP.parse().expect("an address"),
+        },
         content: Content::Text(format!("text of {id}")),
         recipient: RecipientHint::default(),
         id: Some(id.clone()),
@@ -132,6 +150,9 @@ fn upset(world: &mut World, contact: usize) {
 fn carry(world: &mut World) {
     let frames = 1 + world.dice.roll(12);
     world.log.push(format!("carry {frames}"));
+    if world.dice.roll(3) == 0 {
+        world.fetch();
+    }
     for _ in 0..frames {
         let to_server = world.dice.roll(2) == 0;
         if !world.carry(to_server) {
@@ -196,8 +217,15 @@ fn answers(world: &mut World) {
             world.order(Command::ReleaseAcks { account });
         }
         2 => {
-            let kind =
-                ["usync/usync", "encrypt/key", "encrypt/count", "w:mex/query"][world.dice.roll(4)];
+            let kind = [
+                "usync/usync",
+                "encrypt/key",
+                "encrypt/count",
+                "w:mex/query",
+                "w:g2/query",
+                "w:sync:app:state/sync",
+                "w:m/media_conn",
+            ][world.dice.roll(7)];
             world.log.push(format!("no answer to {kind}"));
             world.order(Command::IqFault {
                 account,

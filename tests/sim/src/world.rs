@@ -10,15 +10,17 @@ use sendpath_protocol::crypto::symmetric::sha256;
 use sendpath_protocol::effect::{Effect, Reconnect};
 use sendpath_protocol::error::{Fault, StoreError};
 use sendpath_protocol::event::{DisconnectReason, Event};
+use sendpath_protocol::media::fetch::Fetch;
 use sendpath_protocol::secret::Entropy;
 use sendpath_protocol::session::{Input, Phase, Session, SessionConfig};
 use sendpath_protocol::time::{Millis, Mono, Now, UnixMillis};
 use sendpath_protocol::txn::{Fence, MemoryStore, Scope, Step, Store};
 
 use crate::host::Host;
+use crate::phone::Phone;
 
 /// Name of the only slot.
-const SLOT: &str = "sim";
+pub(crate) const SLOT: &str = "sim";
 
 /// The second at which a simulation begins.
 const BEGIN: i64 = 1_786_074_400;
@@ -29,6 +31,12 @@ pub(crate) const CONTACTS: [(&str, &str, Gate, u16); 3] = [
     ("4915550002", "100000000000002", Gate::Open, 2),
     ("4915550003", "100000000000003", Gate::Token, 1),
 ];
+
+/// A group with the first two of them; the third comes and goes.
+pub(crate) const GROUP: &str = "120363001@g.us";
+
+/// Stands for the group where a contact is numbered.
+pub(crate) const TO_GROUP: usize = CONTACTS.len();
 
 /// Randomness of a seed.
 #[derive(Clone)]
@@ -61,6 +69,10 @@ pub(crate) struct World {
     pub(crate) host: Host,
     /// The last token of each contact, in hex.
     pub(crate) newest: [Option<String>; CONTACTS.len()],
+    /// What the phone changed last in app state.
+    pub(crate) phone: Phone,
+    /// Files that the session wants.
+    pub(crate) fetches: VecDeque<Fetch>,
     pub(crate) log: Vec<String>,
     /// Actions of the script come from here, so that what the session draws does not change them.
     pub(crate) dice: Dice,
@@ -97,6 +109,8 @@ impl World {
             store,
             host: Host::default(),
             newest: [const { None }; CONTACTS.len()],
+            phone: Phone::default(),
+            fetches: VecDeque::new(),
             log: Vec::new(),
             dice: dice(),
             entropy: dice(),
@@ -121,6 +135,14 @@ impl World {
                 aliases: Vec::new(),
             });
         }
+        let members = CONTACTS[..2].iter().map(|(pn, ..)| (*pn).into());
+        world.order(Command::AddGroup {
+            group: GROUP.trim_end_matches("@g.us").into(),
+            members: members.collect(),
+            account: None,
+            lid: true,
+        });
+        world.order(Command::ShareKeys { account: None });
         world.token(2);
         world.carry_all();
         world.cut();
@@ -148,6 +170,8 @@ impl World {
             store: self.store.clone(),
             host: Host::default(),
             newest: self.newest.clone(),
+            phone: self.phone.clone(),
+            fetches: VecDeque::new(),
             log: Vec::new(),
             dice: self.dice.clone(),
             entropy: self.entropy.clone(),
@@ -233,7 +257,8 @@ impl World {
             Effect::Transmit(stanza) => self.outbound.push_back(stanza.0),
             Effect::Event(event) => self.event(event),
             Effect::Done(op, outcome) => self.host.done(op, outcome),
-            Effect::Fetch(_) => panic!("no file is announced here, yet one is asked for"),
+            Effect::Fetch(fetch) => self.fetches.push_back(fetch),
+            Effect::Reply(op, _) => self.host.reply(op),
             Effect::Disconnect(then) => {
                 self.cut();
                 let wait = match then {
@@ -273,6 +298,7 @@ impl World {
     /// The process ends, with everything that was in memory or on its way out.
     fn die(&mut self) {
         self.session = None;
+        self.fetches.clear();
         self.host.crash();
         self.drop_line();
     }
@@ -379,7 +405,7 @@ impl World {
     /// Carries until nothing waits.
     pub(crate) fn carry_all(&mut self) {
         let mut guard = 0;
-        while self.carry(true) || self.carry(false) {
+        while self.carry(true) || self.carry(false) || self.fetch() {
             guard += 1;
             assert!(
                 guard < 10_000,
