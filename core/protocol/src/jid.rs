@@ -137,7 +137,7 @@ impl Jid {
             return Some(Self::pn(text));
         }
         let jid: Self = text.parse().ok()?;
-        if jid.server == Server::LegacyPn && jid.device == 0 {
+        if jid.server == Server::LegacyPn && jid.device == 0 && !jid.user.is_empty() {
             return Some(Self::pn(jid.user));
         }
         jid.is_user().then(|| jid.account())
@@ -354,7 +354,15 @@ mod tests {
             assert_eq!(reveal(text), pn, "{text}");
         }
         assert_eq!(reveal("77@lid"), Some("77@lid".into()));
-        for text in ["", "+4915551", "1@g.us", "s.whatsapp.net", "@lid", "1@"] {
+        for text in [
+            "",
+            "+4915551",
+            "1@g.us",
+            "s.whatsapp.net",
+            "c.us",
+            "@lid",
+            "1@",
+        ] {
             assert_eq!(reveal(text), None, "{text}");
         }
     }
