@@ -154,11 +154,15 @@ fn more_than_once(arrived: &BTreeMap<String, BTreeMap<(String, u16), u32>>) -> C
 
 /// Whatever a contact wrote was answered by now, so the host must have it.
 fn nothing_acked_is_lost(world: &mut World) -> Checked {
-    // One without its key waits for an answer of a phone that may be gone by then.
-    let wrote = world.log.iter().filter_map(|line| {
+    // What could not be read is asked for, and a phone that is gone by then cannot answer.
+    let gone = |line: &str, later: &[String]| {
+        let new_phone = format!("{} has a new phone", &line[..line.len().min(9)]);
+        later.contains(&new_phone)
+    };
+    let wrote = world.log.iter().enumerate().filter_map(|(at, line)| {
         let (_, id) = line.split_once("writes: Sent { id: \"")?;
         let (id, _) = id.split_once('"')?;
-        (!line.ends_with("without its key")).then(|| id.to_owned())
+        (!gone(line, &world.log[at..])).then(|| id.to_owned())
     });
     for id in wrote {
         if !world.host.got.contains_key(&id) {
