@@ -23,7 +23,6 @@ fn a_message_that_only_the_phone_has_is_asked_for_there() {
     let sent = world.order(Command::PeerWithholds {
         peer: ALICE.0.into(),
         text: "only on the phone".into(),
-        account: None,
     });
     let Reply::Sent { id } = sent else {
         panic!("unexpected reply {sent:?}");

@@ -183,12 +183,9 @@ pub enum Command {
         from_lid: bool,
     },
     PhoneCode,
-    /// A message of which no client gets a ciphertext.
     PeerWithholds {
         peer: String,
         text: String,
-        #[serde(default)]
-        account: Option<String>,
     },
     PhoneHistory {
         #[serde(default)]

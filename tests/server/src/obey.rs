@@ -29,11 +29,7 @@ impl World {
             | Command::AddPeer { .. }
             | Command::IdentityChange { .. }
             | Command::RemoveDevice { .. } => self.obey_about_devices(command),
-            Command::PeerWithholds {
-                peer,
-                text,
-                account,
-            } => self.obey_withholding(&peer, &text, account.as_deref()),
+            Command::PeerWithholds { peer, text } => self.obey_withholding(&peer, &text),
             Command::IssueToken { .. }
             | Command::PeerSend { .. }
             | Command::RetryRequest { .. }

@@ -31,14 +31,9 @@ const RESPONSE: i32 = 17;
 const MOST: usize = 32;
 
 impl World {
-    pub(crate) fn obey_withholding(
-        &mut self,
-        peer: &str,
-        text: &str,
-        account: Option<&str>,
-    ) -> Obeyed {
+    pub(crate) fn obey_withholding(&mut self, peer: &str, text: &str) -> Obeyed {
         let person = self.person(peer)?;
-        let to = self.account(account)?;
+        let to = self.account(None)?;
         let id = self.withhold(ClientId { person, device: 0 }, to, text);
         Ok(Reply::Sent { id })
     }
