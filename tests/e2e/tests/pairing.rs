@@ -27,13 +27,7 @@ fn typed(code: &str) -> Command {
     }
 }
 
-#[test]
-fn a_typed_code_links_the_account_and_it_can_send() {
-    let world = World::unlinked(Config::default(), "memory:");
-    world.account.pair_by_code(OWN, None).unwrap();
-    world.account.connect().unwrap();
-    let code = shown(&world);
-    world.order(typed(&code));
+fn linked_and_able_to_send(world: &World) {
     world.event(|event| matches!(event, Event::Paired { .. }).then_some(()));
     world.online();
     world.add(ALICE, Gate::Open);
@@ -42,6 +36,16 @@ fn a_typed_code_links_the_account_and_it_can_send() {
         Outcome::Accepted { .. }
     ));
     world.no_violations();
+}
+
+#[test]
+fn a_typed_code_links_the_account_and_it_can_send() {
+    let world = World::unlinked(Config::default(), "memory:");
+    world.account.pair_by_code(OWN, None).unwrap();
+    world.account.connect().unwrap();
+    let code = shown(&world);
+    world.order(typed(&code));
+    linked_and_able_to_send(&world);
 }
 
 #[test]
@@ -121,14 +125,7 @@ fn with_a_passkey(world: &World) {
     let phone = world.server.control(Command::PhoneCode);
     assert_eq!(phone, Reply::Code { code });
     world.account.confirm_passkey().unwrap();
-    world.event(|event| matches!(event, Event::Paired { .. }).then_some(()));
-    world.online();
-    world.add(ALICE, Gate::Open);
-    assert!(matches!(
-        world.send(ALICE.0, "hello"),
-        Outcome::Accepted { .. }
-    ));
-    world.no_violations();
+    linked_and_able_to_send(world);
 }
 
 #[test]

@@ -8,7 +8,6 @@
 use crate::error::Fault;
 use crate::jid::Jid;
 use crate::peer::PeerKey;
-use crate::send::{Asked, Outgoing, Payload, Stage, recent};
 use crate::session::Session;
 use crate::txn::Cx;
 use crate::verdict::MessageId;
@@ -52,27 +51,7 @@ impl Session {
         let Some(pn) = self.number_of(cx, &to)?.filter(|_| to.is_lid()) else {
             return Ok(false);
         };
-        // Old bytes that went out again after a lost connection may be refused a second time.
-        if self.sends.iter().any(|send| send.id == *id) {
-            return Ok(true);
-        }
-        let Some(kept) = recent::find(&cx.txn, &self.slot, id)? else {
-            return Ok(false);
-        };
-        self.sends.push(Outgoing {
-            op: None,
-            id: id.clone(),
-            to: pn.jid(),
-            hint,
-            payload: Payload::Ready(kept.payload),
-            deadline: None,
-            by_number: true,
-            media_id: None,
-            stage: Stage::Ready,
-            asked: Asked::default(),
-        });
-        self.progress(cx)?;
-        Ok(true)
+        self.build_anew(cx, id, pn.jid(), hint, true)
     }
 
     /// The server took a message to `to`. If it is a number, and nobody has told, it was one that was

@@ -10,9 +10,10 @@ use crate::event::Event;
 use crate::fanout::Target;
 use crate::groups;
 use crate::jid::Jid;
+use crate::limits::gate::RecipientHint;
 use crate::peer::PeerKey;
-use crate::send::Outgoing;
 use crate::send::outbox::OutboxRecord;
+use crate::send::{Asked, Outgoing, Payload, Stage, recent};
 use crate::session::{Phase, Session, lose};
 use crate::time::UnixSeconds;
 use crate::txn::Cx;
@@ -132,6 +133,39 @@ impl Session {
             code,
         };
         account.refused(cx, refused, now)
+    }
+
+    /// A message that the server has refused goes out once more in another form, under the same id.
+    /// False when what it says is not kept any more.
+    pub(super) fn build_anew(
+        &mut self,
+        cx: &mut Cx<'_>,
+        id: &MessageId,
+        to: Jid,
+        hint: RecipientHint,
+        by_number: bool,
+    ) -> Result<bool, Fault> {
+        // Old bytes that went out again after a lost connection may be refused a second time.
+        if self.sends.iter().any(|send| send.id == *id) {
+            return Ok(true);
+        }
+        let Some(kept) = recent::find(&cx.txn, &self.slot, id)? else {
+            return Ok(false);
+        };
+        self.sends.push(Outgoing {
+            op: None,
+            id: id.clone(),
+            to,
+            hint,
+            payload: Payload::Ready(kept.payload),
+            deadline: None,
+            by_number,
+            media_id: None,
+            stage: Stage::Ready,
+            asked: Asked::default(),
+        });
+        self.progress(cx)?;
+        Ok(true)
     }
 
     /// Ends an operation, or tells of a message that an earlier run of the program had sent.

@@ -21,7 +21,7 @@ use crate::limits::gate::RecipientHint;
 use crate::peer::{DeviceAddress, PeerKey};
 use crate::send::outbox::{OutboxRecord, Spread};
 use crate::send::recent::{self, RecentRecord};
-use crate::send::{Asked, Outgoing, Payload, Stage};
+use crate::send::{Outgoing, Stage};
 use crate::session::sending::Look;
 use crate::session::{Phase, Session};
 use crate::signal::padding;
@@ -311,27 +311,7 @@ impl Session {
         if code != 421 || spread.anew {
             return Ok(false);
         }
-        // Old bytes that went out again after a lost connection may be refused a second time.
-        if self.sends.iter().any(|send| send.id == *id) {
-            return Ok(true);
-        }
-        let Some(kept) = recent::find(&cx.txn, &self.slot, id)? else {
-            return Ok(false);
-        };
-        self.sends.push(Outgoing {
-            op: None,
-            id: id.clone(),
-            to: group,
-            hint: RecipientHint::Ordinary,
-            payload: Payload::Ready(kept.payload),
-            deadline: None,
-            by_number: false,
-            media_id: None,
-            stage: Stage::Ready,
-            asked: Asked::default(),
-        });
-        self.progress(cx)?;
-        Ok(true)
+        self.build_anew(cx, id, group, RecipientHint::Ordinary, false)
     }
 }
 
