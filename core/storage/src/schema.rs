@@ -29,12 +29,12 @@ pub(crate) const APPLICATION_ID: u32 = 0x5350_7468;
 
 /// Fails unless the file is empty or ours, and not newer than this build. Writes nothing.
 pub(crate) fn check(connection: &Connection) -> Result<(), StoreError> {
-    version(connection).map(drop)
+    seen(connection).map(drop)
 }
 
 /// Brings the file to the newest version.
 pub(crate) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
-    if version(connection)? == MIGRATIONS.len() {
+    if seen(connection)? == MIGRATIONS.len() {
         return Ok(());
     }
     let tx = connection
@@ -55,7 +55,13 @@ fn newest() -> u32 {
     MIGRATIONS.len().try_into().unwrap_or(u32::MAX)
 }
 
-/// Migrations the file has seen; 0 for an empty file.
+/// [`version`], read at one instant: another process may be migrating the file.
+fn seen(connection: &Connection) -> Result<usize, StoreError> {
+    let tx = connection.unchecked_transaction().map_err(store_error)?;
+    version(&tx)
+}
+
+/// Migrations the file has seen; 0 for an empty file. To be read in a transaction.
 fn version(connection: &Connection) -> Result<usize, StoreError> {
     let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
     let application = number("application_id").map_err(store_error)?;

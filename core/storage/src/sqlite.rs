@@ -109,6 +109,7 @@ impl SqliteStore {
             .busy_timeout(options.busy_timeout)
             .map_err(store_error)?;
         schema::check(&connection)?;
+        write_ahead(&connection, options.busy_timeout)?;
         configure(&connection, options.durability).map_err(store_error)?;
         schema::migrate(&mut connection)?;
         Ok(Self { connection })
@@ -316,8 +317,24 @@ fn create(path: &Path) -> Result<(), StoreError> {
     })
 }
 
+/// Switches to the write-ahead log. SQLite does not wait for the locks that this needs when two do it
+/// at the same time, because each would wait for the other; so it is tried again here.
+fn write_ahead(connection: &Connection, patience: Duration) -> Result<(), StoreError> {
+    const PAUSE: Duration = Duration::from_millis(5);
+    let mut waited = Duration::ZERO;
+    loop {
+        let switched = connection.pragma_update(None, "journal_mode", "WAL");
+        match switched.map_err(store_error) {
+            Err(StoreError::Busy) if waited < patience => {
+                std::thread::sleep(PAUSE);
+                waited += PAUSE;
+            }
+            end => return end,
+        }
+    }
+}
+
 fn configure(connection: &Connection, durability: Durability) -> rusqlite::Result<()> {
-    connection.pragma_update(None, "journal_mode", "WAL")?;
     // 16 MiB: a commit as large as a part of the history must not carry the checkpoint as well.
     connection.pragma_update(None, "wal_autocheckpoint", 4_000)?;
     let synchronous = match durability {
