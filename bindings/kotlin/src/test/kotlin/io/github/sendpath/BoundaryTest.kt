@@ -32,6 +32,7 @@ class BoundaryTest {
             val refused = entry.`class` == "refused"
             val error = details(entry.status, entry.name.takeIf { refused }).exception()
             val right = when (entry.`class`) {
+                "media" -> error is MediaException
                 "misuse" -> error is MisuseException
                 "runtime" -> error is RuntimeFailureException || error is ClosedException
                 "store" -> error is StoreException
