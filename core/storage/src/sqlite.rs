@@ -319,6 +319,10 @@ fn create(path: &Path) -> Result<(), StoreError> {
 
 /// Switches to the write-ahead log. SQLite does not wait for the locks that this needs when two do it
 /// at the same time, because each would wait for the other; so it is tried again here.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "as SQLite itself waits for a lock"
+)]
 fn write_ahead(connection: &Connection, patience: Duration) -> Result<(), StoreError> {
     const PAUSE: Duration = Duration::from_millis(5);
     let mut waited = Duration::ZERO;
